@@ -1,0 +1,36 @@
+"""Clew finds, proves and ships the winning ticket inside a deepfake detector.
+
+The names below load what they need when they are first used: `import clew` is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew.base.errors import ClewError
+    from clew.datasets.cropping import crop_dataset
+    from clew.datasets.store import open_store
+    from clew.tickets.find import find_tickets
+    from clew.tickets.ladder import open_ladder
+    from clew.tickets.ticket import load_ticket
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ClewError": "clew.base.errors",
+    "crop_dataset": "clew.datasets.cropping",
+    "find_tickets": "clew.tickets.find",
+    "load_ticket": "clew.tickets.ticket",
+    "open_ladder": "clew.tickets.ladder",
+    "open_store": "clew.datasets.store",
+}
+
+__all__ = ["ClewError", "crop_dataset", "find_tickets", "load_ticket", "open_ladder", "open_store"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clew' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""What every room needs: errors, registries, progress, atomic files, hashing, executors."""

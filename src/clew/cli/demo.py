@@ -1,0 +1,7 @@
+"""`clew demo`."""
+
+EXAMPLE = ""
+
+
+def demo() -> None:
+    """Stub."""

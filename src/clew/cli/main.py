@@ -1,0 +1,64 @@
+"""`clew`: the commands, and how they end."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from clew import __version__
+from clew.base.errors import ClewError
+from clew.cli import data_crop, data_synth, demo, tickets_find, tickets_show, train
+from clew.cli.console import errors
+
+app = typer.Typer(
+    name="clew",
+    help="Find, prove and ship the winning ticket inside a deepfake detector.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data = typer.Typer(help="Draw, read and crop data.", no_args_is_help=True)
+tickets = typer.Typer(help="Search for tickets and look at what was found.", no_args_is_help=True)
+app.add_typer(data, name="data")
+app.add_typer(tickets, name="tickets")
+
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.command("train", epilog=train.EXAMPLE)(train.train)
+data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
+data.command("crop", epilog=data_crop.EXAMPLE)(data_crop.crop)
+tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
+tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"clew {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def run() -> None:
+    """The entry point: exit code 0 done, 1 an error that the user can mend, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except ClewError as error:
+        errors.print(f"error: {error}", style="red", markup=False)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("interrupted: nothing finished is lost, the same command goes on.", style="yellow")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

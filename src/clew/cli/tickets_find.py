@@ -1,0 +1,88 @@
+"""`clew tickets find`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clew.base.errors import ClewError
+from clew.cli import training_options as options
+from clew.cli.console import Json, finish, progress
+from clew.cli.tables import ladder_lines
+
+EXAMPLE = "Example: clew tickets find people-store --detector cnn5 --size 64 --sparsity 0.2,0.4,0.6,0.8,0.9 --out ladder"
+
+
+def find(
+    stores: Annotated[list[Path], typer.Argument(help="Crop stores, made by 'clew data crop'.")],
+    detector: options.Detector,
+    out: Annotated[Path, typer.Option(help="Ladder to write, or to go on with.")],
+    method: Annotated[str, typer.Option(help="imp, one-shot and the control random, with commas.")] = "imp,one-shot,random",
+    scope: Annotated[str, typer.Option(help="global: one threshold; local: one per layer.")] = "global",
+    rewind: Annotated[str, typer.Option(help="none, init or step:K.")] = "init",
+    sparsity: Annotated[str, typer.Option(help="Target sparsities, rising.  [default: 0.2,0.4,0.6,0.8]", show_default=False)] = "",
+    rounds: Annotated[int | None, typer.Option(help="Instead of --sparsity: so many prunings ...")] = None,
+    fraction: Annotated[float, typer.Option(help="... of this share of the remaining weights.")] = 0.2,
+    seeds: Annotated[int, typer.Option(help="Trainings of everything, each with its own seed.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="The first of the seeds.", min=0)] = 0,
+    margin: Annotated[float, typer.Option(help="AUC that a ticket may lose and still count as not worse.")] = 0.02,
+    from_: Annotated[Path | None, typer.Option("--from", help="Start from (and rewind to) these weights.")] = None,
+    size: options.Size = None,
+    epochs: options.Epochs = 20,
+    batch_size: options.BatchSize = 32,
+    lr: options.Rate = 1e-3,
+    weight_decay: options.Decay = 0.0,
+    schedule: options.Schedule = "cosine",
+    patience: options.Patience = 10,
+    augment: options.Augment = "standard",
+    precision: options.Precision = "auto",
+    memory_format: options.Layout = "auto",
+    threads: options.Threads = 1,
+    workers: Annotated[int, typer.Option(help="Trainings at a time; 0: one per core.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Search for tickets: train, prune, rewind, again; then judge every level. Stopped, it goes on where it was."""
+    from clew.base.executors import LocalExecutor
+    from clew.reports.ladder_page import write_page
+    from clew.tickets.find import find_tickets
+    from clew.tickets.settings import LEVELS, rounds_to_levels
+    from clew.training.settings import TrainSettings
+
+    if sparsity and rounds is not None:
+        raise ClewError("--sparsity and --rounds exclude each other: give one of them.")
+    levels = rounds_to_levels(rounds, fraction) if rounds is not None else numbers(sparsity) or LEVELS
+    training = TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment)
+    shown = progress()
+    ladder = find_tickets(
+        stores,
+        out,
+        detector=detector,
+        input_size=size,
+        methods=[name.strip() for name in method.split(",")],
+        scope=scope,
+        rewind=rewind,
+        levels=levels,
+        seeds=seeds,
+        first_seed=seed,
+        margin=margin,
+        start=from_,
+        training=training,
+        precision=precision,
+        memory_format=memory_format,
+        threads=threads,
+        executor=LocalExecutor(workers),
+        progress=shown,
+    )
+    summary = ladder.summary()
+    page = write_page(ladder, summary, stores, progress=shown)
+    finish({**summary, "ladder": str(out), "page": str(page)}, json, *ladder_lines(summary), f"page: {page}")
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """The numbers in a list with commas; raises ClewError."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ClewError(f"--sparsity {text}: expected numbers between 0 and 1, such as 0.2,0.4,0.8.") from None

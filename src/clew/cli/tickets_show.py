@@ -1,0 +1,43 @@
+"""`clew tickets show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clew.cli.console import Json, finish
+from clew.cli.tables import ladder_lines
+
+EXAMPLE = "Example: clew tickets show ladder; clew tickets show ladder/tickets/imp-s0-80.safetensors --json"
+
+
+def show(
+    path: Annotated[Path, typer.Argument(help="A ladder (folder) or a ticket (file).")],
+    json: Json = False,
+) -> None:
+    """Tell what a ladder found, or what a ticket file is."""
+    if path.is_dir() or not path.exists():
+        from clew.tickets.ladder import open_ladder
+
+        summary = open_ladder(path).summary()
+        finish(summary, json, *ladder_lines(summary))
+        return
+    from clew.tickets.file import read_ticket
+
+    header = read_ticket(path).header
+    finish({**header, "bytes": path.stat().st_size}, json, *_ticket_lines(path, header))
+
+
+def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:
+    search, counts, test = header["search"], header["sparsity"], header["metrics"]["test"]
+    return [
+        f"{path}: {path.stat().st_size / 1024:.1f} KiB, checksum right",
+        f"  {header['detector']['name']} at {header['detector']['input_size']} px, {header['protocol']}",
+        f"  {search['method']}, {search['scope']}, rewind {search['rewind']}, seed {search['seed']}",
+        f"  {100 * counts['sparsity']:.2f} % of {counts['prunable']:,} weights are zero, {counts['remaining']:,} live; "
+        f"{100 * counts['macs_sparsity']:.1f} % of the multiply-adds fall away",
+        f"  on the test part of {header['data'][0]['name']}: AUC {test['auc']:.4f}, accuracy {test['accuracy']:.4f} "
+        "(one seed; the ladder has the intervals)",
+    ]

@@ -1,0 +1,63 @@
+"""`clew train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clew.cli import training_options as options
+from clew.cli.console import Json, finish, progress
+from clew.cli.tables import interval
+
+EXAMPLE = "Example: clew train people-store --detector cnn5 --size 64 --out run"
+
+
+def train(
+    stores: Annotated[list[Path], typer.Argument(help="Crop stores, made by 'clew data crop'.")],
+    detector: options.Detector,
+    out: Annotated[Path, typer.Option(help="Folder to write, or to go on with.")],
+    seeds: Annotated[int, typer.Option(help="Trainings, each with its own seed.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="The first of the seeds.", min=0)] = 0,
+    size: options.Size = None,
+    epochs: options.Epochs = 20,
+    batch_size: options.BatchSize = 32,
+    lr: options.Rate = 1e-3,
+    weight_decay: options.Decay = 0.0,
+    schedule: options.Schedule = "cosine",
+    patience: options.Patience = 10,
+    augment: options.Augment = "standard",
+    precision: options.Precision = "auto",
+    memory_format: options.Layout = "auto",
+    threads: options.Threads = 2,
+    json: Json = False,
+) -> None:
+    """Train dense detectors: selected on validation, then measured once on the test part."""
+    from clew.tickets.find import find_tickets
+    from clew.training.settings import TrainSettings
+
+    ladder = find_tickets(
+        stores,
+        out,
+        detector=detector,
+        input_size=size,
+        methods=(),
+        seeds=seeds,
+        first_seed=seed,
+        training=TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment),
+        precision=precision,
+        memory_format=memory_format,
+        threads=threads,
+        progress=progress(),
+    )
+    summary = ladder.summary()
+    dense = summary["dense"]
+    result = {key: summary[key] for key in ("detector", "dataset", "protocol", "seeds", "clusters", "dense")}
+    lines = [f"{name:9} {interval(dense[key])}" for name, key in NAMES.items()]
+    about = f"per video (per picture where there is none), {summary['clusters']} test clusters, intervals 90 %:"
+    tickets = ", ".join(str(path) for path in sorted((out / "tickets").glob("dense-s*.safetensors")))
+    finish({**result, "run": str(out)}, json, f"{detector} on {summary['dataset']['name']}, {about}", *lines, f"weights: {tickets}")
+
+
+NAMES = {"AUC": "auc", "accuracy": "accuracy", "EER": "eer", "AP": "ap"}

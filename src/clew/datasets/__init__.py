@@ -1,0 +1,1 @@
+"""Public layouts read into one table of samples; splits; the crop store; the embedded data."""

@@ -1,0 +1,120 @@
+"""The head as a surface of revolution gone irregular: a radius over (s, y), with hair on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from clew.datasets.synth.anatomy import AXIS_Z, RADIUS, Anatomy
+from clew.datasets.synth.bumps import creases, relief
+from clew.datasets.synth.fields import Array, blur, f32, sample, smoothstep
+from clew.datasets.synth.hair import Hair, grow_hair
+from clew.datasets.synth.person import Person
+
+S_EDGE = RADIUS * np.pi
+Y_TOP, Y_BOTTOM = -150.0, 215.0
+# Half breadth relative to the head's, and depth in front of the axis (mm), down the average head. Below the
+# mouth the rows are those of `_LOWER` between mouth (0) and chin (1).
+_ROWS = (-150, -128, -115, -95, -70, -40, -10, 25, 50, 70)
+_SIDE = (0.05, 0.42, 0.66, 0.87, 0.97, 1.0, 0.975, 0.925, 0.855, 0.775)
+_DEPTH = (10, 42, 66, 83, 95, 101, 98, 94, 96, 99)
+_LOWER = (0.3, 0.55, 0.75, 0.88, 0.97, 1.05, 1.15, 1.3)
+_SIDE_LOWER = (0.70, 0.625, 0.545, 0.465, 0.37, 0.27, 0.13, 0.05)
+_DEPTH_LOWER = (99, 99, 99, 97, 90, 72, 40, 15)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Maps over (s, y), rows from Y_TOP, columns from -S_EDGE, one cell every `cell` mm."""
+
+    cell: float
+    radius: Array  # (H, W) mm from the axis, hair included
+    normal: Array  # (H, W, 3) in the head's frame
+    cavity: Array  # (H, W) mm below the smooth neighbourhood
+    hair: Hair
+
+    def at(self, texture: Array, s: Array, y: Array) -> Array:
+        """Looks `texture` up at points (`s`, `y`) in mm."""
+        scale = np.float32(1.0 / self.cell)
+        return sample(texture, (s + np.float32(S_EDGE)) * scale, (y - np.float32(Y_TOP)) * scale)
+
+
+def _profiles(a: Anatomy, y: Array) -> tuple[Array, Array]:
+    """Half breadth and depth (mm) of the head at rows `y`, with the jaw where the expression puts it."""
+    mouth, chin = a.mouth_y, a.chin_y
+    rows = [*_ROWS, *(mouth + t * (chin - mouth) for t in _LOWER)]
+    order = np.maximum.accumulate(rows)
+    wide = 1.0 + (a.jaw - 1.0) * np.clip((y - 20.0) / 50.0, 0.0, 1.0)
+    side = np.interp(y, order, [*_SIDE, *_SIDE_LOWER]) * a.width * wide
+    depth = np.interp(y, order, [*_DEPTH, *_DEPTH_LOWER])
+    cells = 5.0 / float(y[1] - y[0])
+    return f32(blur(f32(side)[:, None], cells)[:, 0]), f32(blur(f32(depth)[:, None], cells)[:, 0])
+
+
+def _skull(p: Person, a: Anatomy, theta: Array, y: Array) -> Array:
+    side, depth = (v[:, None] for v in _profiles(a, y))
+    n = np.float32(p.flatness)
+    back = np.where(np.cos(theta) > 0, depth, np.minimum(depth, 78.0) + 8.0)
+    return f32((np.abs(np.sin(theta) / side) ** n + np.abs(np.cos(theta) / back) ** n) ** (-1.0 / n))
+
+
+def _neck(p: Person, theta: Array, y: Array) -> Array:
+    wide = 46.0 + 8.0 * p.masculine
+    flare = smoothstep(y, 120.0, 215.0)[:, None] * 40.0
+    apple = 3.5 * p.masculine * np.exp(-((theta / 0.09) ** 2) - (((y[:, None] - 150.0) / 9.0) ** 2))
+    tube = wide - 6.0 * np.cos(theta) + flare * np.abs(np.sin(theta)) + apple
+    return f32(tube * smoothstep(y, 40.0, 95.0)[:, None])
+
+
+def _ears(p: Person, a: Anatomy, s: Array, y: Array) -> Array:
+    """Ears as a shell with a rim and a bowl, standing off the side of the head: (H, W) mm."""
+    across = (np.abs(s) - a.ear_s + 0.10 * (y - a.ear_y)) / (13.0 * p.ears)
+    up = (y - a.ear_y) / (30.0 * p.ears)
+    wide = 1.0 - 0.35 * smoothstep(f32(up), 0.0, 1.0)
+    far = np.sqrt((across / wide) ** 2 + up**2)
+    shell = 13.0 * smoothstep(f32(far), 1.0, 0.55) * smoothstep(f32(across), -0.9, 0.5) * wide
+    rim = 2.2 * np.exp(-(((far - 0.72) / 0.14) ** 2)) * smoothstep(f32(across), -0.6, 0.3)
+    bowl = -4.0 * np.exp(-(((across + 0.1) / 0.4) ** 2) - ((up - 0.1) / 0.4) ** 2)
+    return f32(shell + rim + bowl)
+
+
+def _normals(radius: Array, theta: Array, cell: float) -> Array:
+    """Unit normals (H, W, 3) of the surface at `radius` (H, W) mm around the axis."""
+    along = cv2.Sobel(radius, cv2.CV_32F, 1, 0, ksize=3, scale=RADIUS / (8.0 * cell))  # dr / dtheta
+    down = cv2.Sobel(radius, cv2.CV_32F, 0, 1, ksize=3, scale=1.0 / (8.0 * cell))
+    sin, cos = np.sin(theta), np.cos(theta)
+    turn = along / radius
+    x, y, z = sin - turn * cos, -down, cos + turn * sin
+    length = 1.0 / np.sqrt(x * x + y * y + z * z)
+    return f32(cv2.merge([x * length, y * length, z * length]))
+
+
+def build_surface(p: Person, a: Anatomy, cell: float) -> Surface:
+    """The head of `p` with face `a`, sampled every `cell` mm."""
+    s = f32(np.arange(-S_EDGE, S_EDGE + cell, cell))
+    y = f32(np.arange(Y_TOP, Y_BOTTOM + cell, cell))
+    theta = s[None] / np.float32(RADIUS)
+    head = _skull(p, a, theta, y) + relief(p, a, s, y)
+    _add_window(head, s, y, (-60.0, 60.0, -75.0, 115.0), lambda u, v: creases(p, a, u, v))
+    for low, high in ((-165.0, -115.0), (115.0, 165.0)):
+        _add_window(head, s, y, (low, high, -25.0, 55.0), lambda u, v: _ears(p, a, u, v))
+    neck = _neck(p, theta, y)
+    skin = f32(0.5 * (head + neck + np.sqrt((head - neck) ** 2 + 36.0)))
+    hair = grow_hair(p, a, s[None], y[:, None], skin)
+    radius = np.maximum(skin, hair.radius)
+    cavity = blur(skin, 7.0 / cell) - skin
+    return Surface(cell, radius, _normals(radius, theta, cell), cavity, hair)
+
+
+def _add_window(target: Array, s: Array, y: Array, box: tuple[float, float, float, float], bump: object) -> None:
+    i0, i1 = np.searchsorted(s, box[:2])
+    j0, j1 = np.searchsorted(y, box[2:])
+    target[j0:j1, i0:i1] += bump(s[None, i0:i1], y[j0:j1, None])  # type: ignore[operator]
+
+
+def to_space(radius: Array, s: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Points (x, y, z) in the head's frame at `radius` over (`s`, `y`)."""
+    theta = s / np.float32(RADIUS)
+    return f32(radius * np.sin(theta)), y, f32(radius * np.cos(theta) + np.float32(AXIS_Z))

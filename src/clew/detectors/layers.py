@@ -1,0 +1,43 @@
+"""What of a network can be pruned, and what work each of its weights does."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def prunable(module: nn.Module) -> list[str]:
+    """Names of the prunable tensors: convolution and linear weights; no biases, no BatchNorm."""
+    return [f"{name}.weight" for name, part in module.named_modules() if isinstance(part, PRUNABLE)]
+
+
+def uses_per_weight(module: nn.Module, input_size: int) -> dict[str, int]:
+    """Multiply-adds per picture that one weight of each prunable tensor takes part in, by a traced run.
+
+    A convolution's weight is used once per output position, a linear one once per vector.
+    """
+    uses: dict[str, int] = {}
+    hooks = []
+    for name, part in module.named_modules():
+        if isinstance(part, PRUNABLE):
+            hooks.append(part.register_forward_hook(_counter(f"{name}.weight", uses)))
+    training = module.training
+    try:
+        module.eval()
+        with torch.no_grad():
+            module(torch.zeros(1, 3, input_size, input_size))
+    finally:
+        module.train(training)
+        for hook in hooks:
+            hook.remove()
+    return uses
+
+
+def _counter(name: str, uses: dict[str, int]):  # type: ignore[no-untyped-def]
+    def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        channels = part.out_features if isinstance(part, nn.Linear) else part.out_channels
+        uses[name] = uses.get(name, 0) + output.numel() // int(channels)  # type: ignore[call-overload]
+
+    return count

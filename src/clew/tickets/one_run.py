@@ -1,0 +1,250 @@
+"""One training of a search: from the finished runs that it needs to its ticket, its scores and its facts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+
+from clew.base.errors import ClewError
+from clew.base.files import read_json, write_json
+from clew.base.hashing import stable_seed
+from clew.datasets.index import write_table
+from clew.datasets.store import open_store
+from clew.detectors.build import build, initial_state
+from clew.detectors.layers import prunable, uses_per_weight
+from clew.tickets import masks
+from clew.tickets.file import TicketFile, read_ticket, write_ticket
+from clew.tickets.ladder import REWIND, TICKETS, UNFINISHED
+from clew.tickets.masks import Mask
+from clew.tickets.methods import methods
+from clew.tickets.runs import DENSE, Rewind, Run
+from clew.tickets.settings import SearchSettings
+from clew.tickets.verdict import kind_of
+from clew.training import metrics
+from clew.training.choices import thread_count
+from clew.training.data import Samples, load_split
+from clew.training.loop import Start, Trained, train
+from clew.training.score import fake_probability, logits_of
+from clew.training.weights import State, load_state, save_state
+
+SCORED = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a search works: its ladder's folder, its stores, and given weights to start from, if any."""
+
+    ladder: Path
+    stores: tuple[Path, ...]
+    weights: Path | None = None
+
+    def ticket(self, run: str) -> Path:
+        """The ticket file of a run."""
+        return self.ladder / TICKETS / f"{run}.safetensors"
+
+    def rewind(self, seed: int) -> Path:
+        """The rewind point of a seed."""
+        return self.ladder / REWIND / f"seed-{seed}.safetensors"
+
+    def part(self, run: str, suffix: str) -> Path:
+        """What a run leaves until the search is finished; `.json` comes last and makes the run whole."""
+        return self.ladder / UNFINISHED / f"{run}{suffix}"
+
+
+def do_run(
+    place: Place, settings: SearchSettings, run: Run, data: list[dict[str, str]], report: Callable[[float, str], None]
+) -> dict[str, float]:
+    """Trains one run and writes its ticket, scores and facts; returns what only this time cost (seconds)."""
+    started = time.monotonic()
+    cv2.setNumThreads(1)
+    with thread_count(settings.choices.threads):
+        stores = [open_store(path) for path in place.stores]
+        splits = {split: load_split(stores, split) for split in ("train", *SCORED)}
+        start = _start(place, settings, run)
+        trained = train(
+            settings.detector,
+            settings.training,
+            settings.choices,
+            start,
+            splits["train"],
+            splits["val"],
+            run.seed,
+            at_step=_rewind_saver(place, settings, run),
+            checkpoint=place.part(run.id, ".checkpoint"),
+            report=report,
+        )
+        report(0, "scoring")
+        logits = _logits(settings, trained.state, splits)
+    mask = {name: kept.numpy() for name, kept in start.mask.items()}
+    facts = _facts(settings, run, mask, trained)
+    write_table(place.part(run.id, ".parquet"), _scores(splits, logits))
+    header = _header(settings, run, facts, data, _metrics(splits, logits))
+    write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
+    write_json(place.part(run.id, ".json"), facts)
+    return {"seconds": round(time.monotonic() - started, 3)}
+
+
+def _start(place: Place, settings: SearchSettings, run: Run) -> Start:
+    """The weights, mask and step that a run starts from."""
+    rewind = Rewind.parse(settings.rewind)
+    if run.method == DENSE:
+        if run.weights_from:
+            parent = read_ticket(place.ticket(run.weights_from))
+            return Start(_state(parent), mask=_torch_mask(parent.mask), flat=True)
+        return _first_start(place, settings, run)
+    source = read_ticket(place.ticket(run.mask_from))
+    mask = methods.get(run.method).mask(run, source.values, source.mask, settings.scope)
+    if run.weights_from:
+        return Start(_state(read_ticket(place.ticket(run.weights_from))), mask=_torch_mask(mask), flat=True)
+    state, _ = load_state(place.rewind(run.seed))
+    return Start(state, step=rewind.step, mask=_torch_mask(mask))
+
+
+def _first_start(place: Place, settings: SearchSettings, run: Run) -> Start:
+    """The dense net's start: fresh weights of this seed, or the given ones."""
+    if place.weights is None:
+        state = initial_state(settings.detector, stable_seed("init", run.seed))
+    else:
+        from clew.tickets.given import given_state
+
+        state = given_state(place.weights, settings.detector)
+    if settings.rewind == "init":
+        save_state(place.rewind(run.seed), state)
+    weights = {name: state[name] for name in _prunable(settings)}
+    return Start(state, mask={name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
+
+
+def _prunable(settings: SearchSettings) -> list[str]:
+    config = settings.detector
+    with torch.random.fork_rng(devices=[]):
+        return prunable(build(config.name, config.input_size, config.classes))
+
+
+def _rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
+    rewind = Rewind.parse(settings.rewind)
+    if rewind.kind != "step" or run.method != DENSE:
+        return None
+    return rewind.step, lambda state: save_state(place.rewind(run.seed), state)
+
+
+def _state(ticket: TicketFile) -> State:
+    return {name: torch.from_numpy(np.array(t)) for name, t in {**ticket.rest, **ticket.values}.items()}
+
+
+def _torch_mask(mask: Mask) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(kept) for name, kept in mask.items()}
+
+
+def _logits(settings: SearchSettings, state: State, splits: dict[str, Samples]) -> dict[str, np.ndarray[Any, Any]]:
+    config = settings.detector
+    with torch.random.fork_rng(devices=[]):
+        module = build(config.name, config.input_size, config.classes)
+    module.load_state_dict(state)
+    module = settings.choices.place(module)
+    return {s: logits_of(module, splits[s], config.input_size, settings.choices) for s in SCORED}
+
+
+def _scores(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]]) -> pa.Table:
+    """The scores of a run, without the columns that its entries add."""
+    parts = []
+    for split in SCORED:
+        rows = splits[split].rows.select(["store", "split", "sample", "label", "video", "cluster", "method", "compression"])
+        rows = rows.rename_columns([n if n != "method" else "forgery" for n in rows.column_names])
+        values = pa.array(list(logits[split]), pa.list_(pa.float32()))
+        parts.append(rows.append_column("logits", values))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> dict[str, Any]:
+    config = settings.detector
+    with torch.random.fork_rng(devices=[]):
+        module = build(config.name, config.input_size, config.classes)
+    uses = uses_per_weight(module, config.input_size)
+    dead = all(not kept.any() for kept in mask.values())
+    if dead:
+        raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
+    return {
+        "method": run.method,
+        "seed": run.seed,
+        "level": run.level,
+        "mask_from": run.mask_from,
+        "weights_from": run.weights_from or (f"{REWIND}/seed-{run.seed}.safetensors" if run.method != DENSE else ""),
+        "sparsity": masks.sparsity(mask),
+        "macs_sparsity": masks.macs_sparsity(mask, uses),
+        "remaining": masks.remaining(mask),
+        "prunable": masks.prunable_count(mask),
+        "macs": sum(uses[name] * kept.size for name, kept in mask.items()),
+        "layers": masks.layer_counts(mask),
+        "history": trained.history,
+        "best_epoch": trained.best_epoch,
+        "pictures": trained.pictures,
+    }
+
+
+def _metrics(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]]) -> dict[str, dict[str, float]]:
+    """The figures that the ticket must reproduce: per video, of each scored split."""
+    found = {}
+    for split in SCORED:
+        rows = splits[split].rows
+        names, clusters = (rows[column].to_pylist() for column in ("video", "cluster"))
+        videos = metrics.per_video(splits[split].labels, fake_probability(logits[split]), names, clusters)
+        found[split] = {
+            "auc": metrics.auc(videos.labels, videos.scores),
+            "accuracy": metrics.accuracy(videos.labels, videos.scores),
+        }
+    return found
+
+
+def _header(
+    settings: SearchSettings, run: Run, facts: dict[str, Any], data: list[dict[str, str]], found: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "detector": settings.detector.as_dict(),
+        "protocol": "; ".join(dict.fromkeys(d["protocol"] for d in data)),
+        "data": data,
+        "search": {
+            "run": run.id,
+            "method": run.method,
+            "seed": run.seed,
+            "scope": settings.scope,
+            "rewind": settings.rewind,
+            "kind": kind_of(settings.rewind),
+            "level": run.level,
+            "levels": list(settings.levels),
+            "start": settings.start,
+        },
+        "training": settings.training.as_dict(),
+        "choices": settings.choices.as_dict(),
+        "sparsity": {k: facts[k] for k in ("sparsity", "macs_sparsity", "remaining", "prunable", "macs", "layers")},
+        "best_epoch": facts["best_epoch"],
+        "metrics": found,
+        "calibration": None,
+        "operating_point": None,
+        "graph": None,
+    }
+
+
+def _content(header: dict[str, Any], mask: Mask, state: State) -> TicketFile:
+    values = {name: np.where(kept, state[name].numpy(), np.float32(0)) for name, kept in mask.items()}
+    rest = {name: tensor.numpy() for name, tensor in state.items() if name not in mask}
+    return TicketFile(header, mask, values, rest)
+
+
+def is_whole(place: Place, run: str) -> bool:
+    """Whether a run of an unfinished search is done."""
+    return place.part(run, ".json").exists() and place.ticket(run).exists()
+
+
+def run_facts(place: Place, run: str) -> dict[str, Any]:
+    """The facts of a finished run, with its ticket's checksum."""
+    facts = read_json(place.part(run, ".json"))
+    return {**facts, "ticket_sha256": hashlib.sha256(place.ticket(run).read_bytes()).hexdigest()}

@@ -1,0 +1,82 @@
+"""What a search trains: runs, what they start from, and the places in the tables that they fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clew.base.errors import ClewError
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    `mask_from`: the run whose weights (or mask, for a control) decide the mask, "" for none; `weights_from`: the
+    run whose weights it goes on with, "" for the rewind point. `budgets`: how many trainings its weights have seen.
+    """
+
+    id: str
+    method: str
+    seed: int
+    level: float = 0.0
+    controls: str = ""
+    mask_from: str = ""
+    weights_from: str = ""
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The runs that must be finished before."""
+        first = "" if self.method == DENSE else dense_id(self.seed)
+        return tuple(dict.fromkeys(name for name in (first, self.mask_from, self.weights_from) if name))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place in the tables: a method at a level for a seed, and the run that fills it.
+
+    Two entries may share a run: IMP's first level is one-shot's ticket at that target.
+    """
+
+    method: str
+    seed: int
+    level: float
+    controls: str
+    run: str
+
+
+def dense_id(seed: int, more: int = 0) -> str:
+    """The dense run of a seed; `more`: trained on for so many budgets."""
+    return f"dense-s{seed}" + (f"-plus{more}" if more else "")
+
+
+def level_name(level: float) -> str:
+    """A level as it stands in file names: 0.8 -> 80, 0.832 -> 83.2."""
+    return f"{100 * level:.4f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Where the survivors go back to before they train: none, init or step:K."""
+
+    kind: str
+    step: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Rewind:
+        """From `none`, `init` or `step:K`; raises ClewError for anything else."""
+        kind, _, step = text.partition(":")
+        if kind in ("none", "init") and not step:
+            return cls(kind)
+        if kind == "step" and step.isascii() and step.isdigit() and int(step) > 0:
+            return cls(kind, int(step))
+        raise ClewError(f"unknown rewind '{text}'. Known: none, init, step:K (K = 1, 2, ... steps).")
+
+    def __str__(self) -> str:
+        return f"step:{self.step}" if self.kind == "step" else self.kind
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the weights go on from where they are."""
+        return self.kind == "none"

@@ -1,0 +1,86 @@
+"""What a search is asked for: validated before any work, stored in ladder.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from clew.base.errors import ClewError, unknown_name
+from clew.detectors.base import Config
+from clew.tickets.masks import SCOPES
+from clew.tickets.methods import methods
+from clew.tickets.runs import Rewind
+from clew.training.choices import Choices
+from clew.training.settings import TrainSettings
+
+LEVELS = (0.2, 0.4, 0.6, 0.8)
+MARGIN = 0.02
+EXTENDABLE = ("methods", "seeds", "margin")  # a ladder may grow in these; all else makes another ladder
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """One search: what is trained, how it is pruned, for which seeds.
+
+    `levels` are target sparsities in (0, 1), rising; `margin` in AUC; `start` says which given weights it starts
+    from ("" for fresh ones, else their SHA-256).
+    """
+
+    detector: Config
+    methods: tuple[str, ...] = ("imp", "one-shot", "random")
+    scope: str = "global"
+    rewind: str = "init"
+    levels: tuple[float, ...] = LEVELS
+    seeds: tuple[int, ...] = (0, 1, 2)
+    margin: float = MARGIN
+    start: str = ""
+    training: TrainSettings = field(default_factory=TrainSettings)
+    choices: Choices = field(default_factory=Choices)
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            methods.get(name)
+        if self.methods and all(methods.get(name).control for name in self.methods):
+            raise ClewError(f"--method {','.join(self.methods)}: a control needs a method that it controls, such as imp.")
+        if len(set(self.methods)) < len(self.methods):
+            raise ClewError(f"--method {','.join(self.methods)}: a method is named twice.")
+        if self.scope not in SCOPES:
+            raise unknown_name("scope", self.scope, SCOPES)
+        Rewind.parse(self.rewind)
+        if not self.levels or not all(0 < level < 1 for level in self.levels):
+            raise ClewError(f"--sparsity {_list(self.levels)}: expected numbers between 0 and 1, such as 0.2,0.4,0.8.")
+        if any(b <= a for a, b in zip(self.levels, self.levels[1:], strict=False)):
+            raise ClewError(f"--sparsity {_list(self.levels)}: the levels must rise.")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ClewError("--seeds: expected at least one seed, each once.")
+        if not 0 < self.margin < 0.5:
+            raise ClewError(f"--margin {self.margin}: expected an AUC difference between 0 and 0.5.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as they stand in ladder.json."""
+        found = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> SearchSettings:
+        """The settings that `as_dict` gave; raises ClewError, TypeError or KeyError when they are not whole."""
+        return cls(
+            **{
+                **found,
+                "detector": Config(**found["detector"]),
+                "training": TrainSettings(**found["training"]),
+                "choices": Choices(**found["choices"]),
+                **{key: tuple(found[key]) for key in ("methods", "levels", "seeds")},
+            }
+        )
+
+
+def rounds_to_levels(rounds: int, fraction: float) -> tuple[float, ...]:
+    """Sparsities of `rounds` prunings of `fraction` of what remains: 1 - (1 - fraction)^r."""
+    if not 1 <= rounds <= 100 or not 0 < fraction < 1:
+        raise ClewError(f"--rounds {rounds} --fraction {fraction}: expected 1 to 100 rounds, a fraction within 0 and 1.")
+    return tuple(round(1 - (1 - fraction) ** r, 6) for r in range(1, rounds + 1))
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)

@@ -1,0 +1,104 @@
+"""A ticket in torch: from a file to a network that predicts, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from clew.base.errors import ClewError
+from clew.detectors.base import Config
+from clew.detectors.build import build
+from clew.media.pictures import resize
+from clew.tickets.file import TicketFile, read_ticket, write_ticket
+from clew.tickets.masks import Mask, sparsity
+from clew.training.score import BATCH, fake_probability
+from clew.training.weights import State, fit_state
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A subnetwork: its file's content, and what can be done with it."""
+
+    content: TicketFile
+    where: str = "a ticket"
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What the file says of itself."""
+        return self.content.header
+
+    @property
+    def mask(self) -> Mask:
+        """Prunable tensor name -> bool of its shape."""
+        return self.content.mask
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the prunable weights that are zero, counted in the mask."""
+        return sparsity(self.mask)
+
+    @property
+    def config(self) -> Config:
+        """What builds the network again."""
+        try:
+            return Config(**self.header["detector"])
+        except TypeError:
+            raise ClewError(f"{self.where}: its header describes no detector.") from None
+
+    def state(self) -> State:
+        """Weights and buffers, pruned weights zero."""
+        content = self.content
+        return {name: torch.from_numpy(np.array(t)) for name, t in {**content.rest, **content.values}.items()}
+
+    def detector(self) -> nn.Module:
+        """The network with the mask applied, in evaluation mode: smaller to keep, no faster to run."""
+        config = self.config
+        module = build(config.name, config.input_size, config.classes)
+        module.load_state_dict(fit_state(module, self.state(), self.where))
+        return module.eval()
+
+    def predict(self, images: NDArray[Any]) -> NDArray[np.float64]:
+        """Probability of fake (B,) of RGB crops (B, H, W, 3), uint8 or float in [0, 1], at any size."""
+        crops = _as_crops(images, self.config.input_size)
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(crops), BATCH):
+                batch = torch.from_numpy(crops[start : start + BATCH]).permute(0, 3, 1, 2)
+                parts.append(fake_probability(self._module(batch).numpy()))
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    @cached_property
+    def _module(self) -> nn.Module:
+        return self.detector()
+
+    def save(self, path: Path | str) -> None:
+        """Writes the ticket file, atomically."""
+        write_ticket(Path(path), self.content)
+
+
+def load_ticket(path: Path | str) -> Ticket:
+    """Reads a ticket file; raises ClewError naming it when it is missing, damaged or no ticket."""
+    return Ticket(read_ticket(Path(path)), str(path))
+
+
+def _as_crops(images: NDArray[Any], size: int) -> NDArray[np.float32]:
+    """Checked crops (B, size, size, 3), float32 in [0, 1]."""
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[3] != 3:
+        raise ClewError(f"expected RGB crops of shape (B, H, W, 3), found {images.shape}.")
+    if images.dtype != np.uint8:
+        if not np.issubdtype(images.dtype, np.floating):
+            raise ClewError(f"expected uint8, or float in [0, 1], found {images.dtype}.")
+        if images.size and not (0 <= images.min() and images.max() <= 1):
+            raise ClewError(f"expected float crops in [0, 1], found {images.min():g} to {images.max():g}.")
+    out = np.empty((len(images), size, size, 3), np.float32)
+    for row, image in enumerate(images):
+        out[row] = resize(image if image.dtype == np.uint8 else image.astype(np.float32), size)
+    return out / 255 if images.dtype == np.uint8 else np.clip(out, 0, 1)

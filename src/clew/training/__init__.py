@@ -1,0 +1,1 @@
+"""The loop, losses, schedules, metrics, intervals and checkpoints."""
