@@ -166,9 +166,7 @@ def test_auc_and_accuracy_are_those_of_scikit_learn_per_video(
     assert row["auc"]["n"] == SEEDS
 
 
-def test_the_dense_net_has_precision_and_error_rate_too(
-    runs: dict[Run, np.ndarray], shown: dict[str, Any]
-) -> None:
+def test_the_dense_net_has_precision_and_error_rate_too(runs: dict[Run, np.ndarray], shown: dict[str, Any]) -> None:
     scored = [_by_video(runs["dense", "", "", 0.0, "", seed]) for seed in range(SEEDS)]
     expected = np.mean([average_precision_score(*pair) for pair in scored])
     assert shown["dense"]["ap"]["mean"] == pytest.approx(expected)
@@ -204,9 +202,7 @@ def test_headline_and_pool(shown: dict[str, Any]) -> None:
     assert shown["pooled"] == {"from": 0.6, "minus_random": level["minus_random"]}
 
 
-def test_neither_the_order_of_rows_nor_other_splits_matter(
-    runs: dict[Run, np.ndarray], shown: dict[str, Any]
-) -> None:
+def test_neither_the_order_of_rows_nor_other_splits_matter(runs: dict[Run, np.ndarray], shown: dict[str, Any]) -> None:
     table = _table(runs)
     mixed = table.take(pa.array(np.random.default_rng(5).permutation(len(table))))
     first = next(iter(runs))
@@ -260,9 +256,7 @@ def test_one_seed_gives_intervals_but_no_verdict() -> None:
 def test_one_cluster_gives_no_interval(runs: dict[Run, np.ndarray]) -> None:
     table = _table(runs)
     at = table.column_names.index("cluster")
-    shown = ladder_table(
-        table.set_column(at, "cluster", pa.array(["all"] * len(table))), _facts(runs), resamples=50
-    )
+    shown = ladder_table(table.set_column(at, "cluster", pa.array(["all"] * len(table))), _facts(runs), resamples=50)
     assert shown["clusters"] == 1
     assert shown["dense"]["auc"]["low"] is None
     assert {row["verdict"] for row in shown["levels"]} == {"undecided", None}
@@ -281,9 +275,7 @@ def test_one_shot_leads_where_there_is_no_imp(runs: dict[Run, np.ndarray]) -> No
         (renamed.get(run[0], run[0]), *run[1:4], renamed.get(run[4], run[4]), run[5]): logits
         for run, logits in runs.items()
     }
-    assert _show(other)["headline"]["text"].startswith(
-        "One-shot pruning (global, rewound to initialisation) keeps"
-    )
+    assert _show(other)["headline"]["text"].startswith("One-shot pruning (global, rewound to initialisation) keeps")
 
 
 def test_confident_scores_keep_their_order(runs: dict[Run, np.ndarray]) -> None:

@@ -19,9 +19,7 @@ def _run(values: list[float], wobble: float = 0.0) -> Estimate:
     return Estimate(tuple(range(len(row))), row, row + wobble * np.array([[-1], [1]]) / np.sqrt(2))
 
 
-def _judge(
-    ticket: list[float], random: list[float] | None, wobble: float = 0.0, **changes: object
-) -> Verdict:
+def _judge(ticket: list[float], random: list[float] | None, wobble: float = 0.0, **changes: object) -> Verdict:
     settings = {"margin": MARGIN, "clusters": CLUSTERS, "rewind": "init"} | changes
     control = None if random is None else _run(random)
     return judge(_run(ticket, wobble), _run(DENSE), control, **settings)  # type: ignore[arg-type]
@@ -75,9 +73,7 @@ def test_without_a_control_nothing_holds() -> None:
     ],
 )
 @pytest.mark.parametrize("auc", [0.951, 0.5])
-def test_with_too_little_there_is_no_verdict_at_all(
-    seeds: int, clusters: int, reason: str, auc: float
-) -> None:
+def test_with_too_little_there_is_no_verdict_at_all(seeds: int, clusters: int, reason: str, auc: float) -> None:
     found = _judge([auc] * seeds, [0.7] * seeds, clusters=clusters)
     assert (found.verdict, found.reason) == ("undecided", reason)
 
@@ -102,16 +98,12 @@ def test_noisy_seeds_are_told_how_many_would_do() -> None:
 def test_too_few_clusters_are_not_mended_by_seeds() -> None:
     found = _judge([0.950, 0.951, 0.952], [0.7, 0.7, 0.7], wobble=0.02)
     assert found.verdict == "undecided"
-    assert found.reason.startswith(
-        "Too few test clusters (67): no number of seeds will do; ticket minus dense"
-    )
+    assert found.reason.startswith("Too few test clusters (67): no number of seeds will do; ticket minus dense")
 
 
 @pytest.mark.parametrize(("noise", "wobble", "more"), [(0.01, 0.0, "seeds"), (0.0, 0.01, "test clusters")])
 def test_a_mean_below_the_margin_is_never_promised_a_win(noise: float, wobble: float, more: str) -> None:
-    found = _judge(
-        [value - 0.021 + noise * at for value, at in zip(DENSE, (-1, 0, 1), strict=True)], [0.7] * 3, wobble
-    )
+    found = _judge([value - 0.021 + noise * at for value, at in zip(DENSE, (-1, 0, 1), strict=True)], [0.7] * 3, wobble)
     assert found.verdict == "undecided"
     assert found.reason.startswith(f"Too few {more} to tell whether it loses: the mean itself is not above")
 
@@ -156,9 +148,7 @@ def test_pooled_averages_the_levels_from_sixty_percent_up() -> None:
 
 def _rung(level: float, low: float | None, random_low: float | None = 0.012, seeds: int = 3) -> Rung:
     high = None if low is None else low + 0.02
-    random = (
-        None if random_low is None else Interval(random_low + 0.019, random_low, random_low + 0.038, seeds)
-    )
+    random = None if random_low is None else Interval(random_low + 0.019, random_low, random_low + 0.038, seeds)
     verdict = Verdict("", "", Interval((low or 0) + 0.01, low, high, seeds), random)
     auc, reference = Interval(0.953, 0.94, 0.96, seeds), Interval(0.951, 0.94, 0.96, seeds)
     return Rung(level, level + 0.001, auc, reference, verdict)
@@ -202,9 +192,7 @@ def test_the_headline_does_not_claim_to_beat_random(random_low: float | None, kn
 def test_the_headline_gives_no_verdict_on_too_little() -> None:
     few_seeds, few_clusters = _headline(_rung(0.8, 0.0, seeds=2)), _headline(_rung(0.8, 0.0), clusters=39)
     assert few_seeds.level is few_clusters.level is None
-    assert few_seeds.text.startswith(
-        "No verdict is given on IMP (global, rewound to initialisation). Too few seeds: 2"
-    )
+    assert few_seeds.text.startswith("No verdict is given on IMP (global, rewound to initialisation). Too few seeds: 2")
     assert "Too few test clusters: 39" in few_clusters.text
 
 

@@ -86,9 +86,7 @@ def test_the_interval_is_the_formula() -> None:
     b, v = 0.0001 / 3, np.var(resampled, ddof=1)
     half = math.sqrt(2.919986**2 * b + 1.683851**2 * v)  # t of 2 and of 40 degrees, 5 % above
     found = interval(values, resampled, 41)
-    assert found.as_dict() == pytest.approx(
-        {"mean": 0.02, "low": 0.02 - half, "high": 0.02 + half, "n": 3}, rel=1e-5
-    )
+    assert found.as_dict() == pytest.approx({"mean": 0.02, "low": 0.02 - half, "high": 0.02 + half, "n": 3}, rel=1e-5)
     assert spread(values, resampled, 41).b == pytest.approx(b)
     assert spread(values, resampled, 41).v == pytest.approx(v)
 

@@ -131,8 +131,7 @@ def _schedule(
     weight = chain_weights(jobs)
     running: dict[Future[Any], str] = {}
     while waiting or running:
-        blocked = set(outcome.errors) | set(outcome.skipped)
-        for name in [n for n, job in waiting.items() if blocked & set(job.after)]:
+        for name in _blocked(waiting, outcome):
             outcome.skipped.append(name)
             ledger.close(name)
             del waiting[name]
@@ -150,11 +149,22 @@ def _schedule(
             if isinstance(error, BrokenProcessPool):
                 raise error
             if error is not None:
-                outcome.errors[name] = str(error) if isinstance(error, ClewError) else f"{type(error).__name__}: {error}"
+                outcome.errors[name] = (
+                    str(error) if isinstance(error, ClewError) else f"{type(error).__name__}: {error}"
+                )
             else:
                 outcome.results[name] = future.result()
                 done(name, future.result())
             ledger.close(name)
+
+
+def _blocked(waiting: Mapping[str, Job], outcome: Outcome) -> list[str]:
+    """The jobs that wait, directly or through others, for one that failed."""
+    lost = set(outcome.errors) | set(outcome.skipped)
+    found: list[str] = []
+    while more := [n for n, job in waiting.items() if n not in found and (lost | set(found)) & set(job.after)]:
+        found += more
+    return found
 
 
 def chain_weights(jobs: Sequence[Job]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -17,17 +17,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Something that shows tasks."""
 
-    def task(self, description: str, total: float | None) -> AbstractTaskContext:
+    def task(self, description: str, total: float | None) -> AbstractContextManager[Task]:
         """A context that yields a Task of `total` steps (None: unknown) and ends it."""
 
     def say(self, text: str) -> None:
         """One line for the user to keep, shown above the moving part."""
-
-
-class AbstractTaskContext(Protocol):
-    def __enter__(self) -> Task: ...
-
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _SilentTask:

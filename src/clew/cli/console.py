@@ -56,7 +56,9 @@ class _BarTask:
         self.bars, self.number = bars, number
 
     def advance(self, steps: float = 1, note: str | None = None) -> None:
-        self.bars.update(self.number, advance=steps, **({"note": note} if note is not None else {}))
+        self.bars.advance(self.number, steps)
+        if note is not None:
+            self.bars.update(self.number, note=note)
 
 
 class _PlainTask:

@@ -12,17 +12,23 @@ from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
 from clew.cli.tables import ladder_lines
 
-EXAMPLE = "Example: clew tickets find people-store --detector cnn5 --size 64 --sparsity 0.2,0.4,0.6,0.8,0.9 --out ladder"
+EXAMPLE = (
+    "Example: clew tickets find people-store --detector cnn5 --size 64 --sparsity 0.2,0.4,0.6,0.8,0.9 --out ladder"
+)
 
 
 def find(
     stores: Annotated[list[Path], typer.Argument(help="Crop stores, made by 'clew data crop'.")],
     detector: options.Detector,
     out: Annotated[Path, typer.Option(help="Ladder to write, or to go on with.")],
-    method: Annotated[str, typer.Option(help="imp, one-shot and the control random, with commas.")] = "imp,one-shot,random",
+    method: Annotated[
+        str, typer.Option(help="imp, one-shot and the control random, with commas.")
+    ] = "imp,one-shot,random",
     scope: Annotated[str, typer.Option(help="global: one threshold; local: one per layer.")] = "global",
     rewind: Annotated[str, typer.Option(help="none, init or step:K.")] = "init",
-    sparsity: Annotated[str, typer.Option(help="Target sparsities, rising.  [default: 0.2,0.4,0.6,0.8]", show_default=False)] = "",
+    sparsity: Annotated[
+        str, typer.Option(help="Target sparsities, rising.  [default: 0.2,0.4,0.6,0.8]", show_default=False)
+    ] = "",
     rounds: Annotated[int | None, typer.Option(help="Instead of --sparsity: so many prunings ...")] = None,
     fraction: Annotated[float, typer.Option(help="... of this share of the remaining weights.")] = 0.2,
     seeds: Annotated[int, typer.Option(help="Trainings of everything, each with its own seed.", min=1)] = 3,

@@ -57,7 +57,13 @@ def train(
     lines = [f"{name:9} {interval(dense[key])}" for name, key in NAMES.items()]
     about = f"per video (per picture where there is none), {summary['clusters']} test clusters, intervals 90 %:"
     tickets = ", ".join(str(path) for path in sorted((out / "tickets").glob("dense-s*.safetensors")))
-    finish({**result, "run": str(out)}, json, f"{detector} on {summary['dataset']['name']}, {about}", *lines, f"weights: {tickets}")
+    finish(
+        {**result, "run": str(out)},
+        json,
+        f"{detector} on {summary['dataset']['name']}, {about}",
+        *lines,
+        f"weights: {tickets}",
+    )
 
 
 NAMES = {"AUC": "auc", "accuracy": "accuracy", "EER": "eer", "AP": "ap"}

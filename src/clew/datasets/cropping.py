@@ -167,9 +167,7 @@ def _row(item: Item, cluster: str, split: str) -> dict[str, Any]:
     }
 
 
-def _write_shard(
-    root: Path, out: Path, number: int, rows: list[dict[str, Any]], regions: list[str], size: int
-) -> None:
+def _write_shard(root: Path, out: Path, number: int, rows: list[dict[str, Any]], regions: list[str], size: int) -> None:
     """Writes crops and regions of `rows`, then their part of the index: a part that is there is whole."""
     kept = 0
     areas: list[tuple[int, NDArray[np.uint8]]] = []
@@ -228,7 +226,9 @@ def _finish(out: Path, plan: dict[str, Any]) -> CropStore:
         count = int((crops >= 0).sum())
         tables.append(
             table.set_column(
-                table.schema.get_field_index("crop"), SCHEMA.field("crop"), pa.array(np.where(crops >= 0, crops + start, -1))
+                table.schema.get_field_index("crop"),
+                SCHEMA.field("crop"),
+                pa.array(np.where(crops >= 0, crops + start, -1)),
             )
         )
         start += count

@@ -23,7 +23,10 @@ SCHEMA = pa.schema(
         ("method", pa.string()),  # "real" for reals
         ("compression", pa.string()),
         ("split", pa.string()),  # train, val or test
-        ("box", pa.list_(pa.float32(), 4)),  # x, y, width, height in pixels of the source; null for ready crops
+        (
+            "box",
+            pa.list_(pa.float32(), 4),
+        ),  # x, y, width, height in pixels of the source; null for ready crops
         ("track", pa.int32()),
         ("status", pa.string()),  # ok, no-face, unreadable, ...
         ("detail", pa.string()),  # why it was dropped

@@ -33,9 +33,7 @@ def split_items(items: Sequence[Item], cluster_of: Sequence[str]) -> list[str]:
     return split
 
 
-def _draw(
-    items: Sequence[Item], cluster_of: Sequence[str], split: Sequence[str], share: float, salt: str
-) -> set[str]:
+def _draw(items: Sequence[Item], cluster_of: Sequence[str], split: Sequence[str], share: float, salt: str) -> set[str]:
     """The clusters of `split` train whose hashes rank lowest: `share` of each kind, one at least."""
     labels: dict[str, set[int]] = defaultdict(set)
     for item, cluster, part in zip(items, cluster_of, split, strict=True):

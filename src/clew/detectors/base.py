@@ -46,6 +46,8 @@ class Detector(nn.Module):
     """
 
     facts: ClassVar[Facts]
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, input_size: int, classes: int = 2) -> None:
         super().__init__()

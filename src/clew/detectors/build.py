@@ -27,7 +27,9 @@ def build(name: str, input_size: int | None = None, classes: int = 2) -> nn.Modu
     factory = _factory(name)
     facts = getattr(factory, "facts", None)
     if not isinstance(facts, Facts):
-        raise ClewError(f"detector '{name}' states no facts: give the factory an attribute 'facts' (clew.detectors.Facts).")
+        raise ClewError(
+            f"detector '{name}' states no facts: give the factory an attribute 'facts' (clew.detectors.Facts)."
+        )
     module = factory(input_size=input_size or facts.input_size, classes=classes)
     if not isinstance(module, nn.Module):
         raise ClewError(f"detector '{name}': expected a torch module, the factory returned {type(module).__name__}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -35,9 +37,9 @@ def uses_per_weight(module: nn.Module, input_size: int) -> dict[str, int]:
     return uses
 
 
-def _counter(name: str, uses: dict[str, int]):  # type: ignore[no-untyped-def]
+def _counter(name: str, uses: dict[str, int]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        channels = part.out_features if isinstance(part, nn.Linear) else part.out_channels
-        uses[name] = uses.get(name, 0) + output.numel() // int(channels)  # type: ignore[call-overload]
+        channels = int(part.get_parameter("weight").shape[0])
+        uses[name] = uses.get(name, 0) + output.numel() // channels
 
     return count

@@ -77,9 +77,7 @@ def measure(scores: pa.Table, store: str | None, resamples: int, rng: np.random.
         rows = sorted((bench.seeds[row], row) for row, other in enumerate(bench.cells) if other == cell)
         seeds = tuple(seed for seed, _ in rows)
         if len(set(seeds)) < len(seeds):
-            raise ClewError(
-                f"the scores hold two runs of one seed for {cell}: seeds {seeds}. Keep one of each."
-            )
+            raise ClewError(f"the scores hold two runs of one seed for {cell}: seeds {seeds}. Keep one of each.")
         at = [row for _, row in rows]
         found = {
             name: Estimate(seeds, values[at], resampled[at].T)
@@ -103,9 +101,7 @@ def _numbers(bench: _Bench, resamples: int, rng: np.random.Generator) -> dict[st
         values["ap"][row] = metrics.average_precision(bench.labels, bench.prob[row])
     return {
         name: (numbers, again)
-        for (name, numbers), again in zip(
-            values.items(), _resampled(bench, dense, resamples, rng), strict=True
-        )
+        for (name, numbers), again in zip(values.items(), _resampled(bench, dense, resamples, rng), strict=True)
     }
 
 
@@ -136,9 +132,7 @@ def _resampled(bench: _Bench, dense: list[int], resamples: int, rng: np.random.G
 def _test_rows(scores: pa.Table, store: str | None) -> pa.Table:
     missing = sorted(set(COLUMNS) - set(scores.column_names))
     if missing:
-        raise ClewError(
-            f"expected scores with the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}."
-        )
+        raise ClewError(f"expected scores with the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}.")
     rows = scores.filter(pc.equal(scores["split"], "test"))
     stores = sorted(str(name) for name in pc.unique(rows["store"]).to_pylist())
     if not stores:
@@ -242,9 +236,7 @@ def _fake_probability(logits: pa.ChunkedArray, order: Array, runs: list[dict[str
     flat = pc.list_flatten(logits).to_numpy().astype(np.float64).reshape(-1, lengths[0])[order]
     broken = np.flatnonzero(~np.isfinite(flat).all(axis=1))
     if len(broken):
-        raise ClewError(
-            f"{_called(runs[broken[0] // size])} has logits that are NaN or infinite. Train it again."
-        )
+        raise ClewError(f"{_called(runs[broken[0] // size])} has logits that are NaN or infinite. Train it again.")
     powers = np.exp(flat - flat.max(axis=1, keepdims=True))
     return powers[:, 1:].sum(axis=1) / powers.sum(axis=1)
 

@@ -48,7 +48,7 @@ def write_ticket(path: Path, ticket: TicketFile) -> None:
 
 def ticket_bytes(ticket: TicketFile) -> bytes:
     """The bytes of a ticket file, its checksum in place. Raises ValueError when a pruned value is not zero."""
-    tensors: dict[str, NDArray[Any]] = {f"rest/{name}": np.ascontiguousarray(t) for name, t in ticket.rest.items()}
+    tensors: dict[str, NDArray[Any]] = {f"rest/{name}": np.asarray(t, order="C") for name, t in ticket.rest.items()}
     for name, mask in ticket.mask.items():
         values = ticket.values[name]
         if values.shape != mask.shape or values.dtype != np.float32:

@@ -10,8 +10,8 @@ from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.detectors.base import Config
 from clew.detectors.build import build
-from clew.tickets.ladder import TICKETS
 from clew.tickets.file import TicketFile, parse_ticket
+from clew.tickets.ladder import TICKETS
 from clew.training.weights import State, fit_state, load_weights
 
 
@@ -22,7 +22,9 @@ def given_file(path: Path) -> Path:
         raise ClewError(f"{path} holds {len(dense)} dense nets: name one of them, such as {dense[0]}.")
     found = dense[0] if dense else path
     if not found.is_file():
-        raise ClewError(f"{path} holds no weights: name a run of 'clew train', a ticket, or a .safetensors or .pth file.")
+        raise ClewError(
+            f"{path} holds no weights: name a run of 'clew train', a ticket, or a .safetensors or .pth file."
+        )
     return found
 
 

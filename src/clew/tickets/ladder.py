@@ -71,7 +71,10 @@ class Ladder:
         settings, data = self.settings, self.facts["data"]
         facts = {
             "detector": settings["detector"]["name"],
-            "dataset": {"name": "+".join(d["name"] for d in data), "hash": data[0]["hash"] if len(data) == 1 else hash_json([d["hash"] for d in data])},
+            "dataset": {
+                "name": "+".join(d["name"] for d in data),
+                "hash": data[0]["hash"] if len(data) == 1 else hash_json([d["hash"] for d in data]),
+            },
             "protocol": "; ".join(dict.fromkeys(d["protocol"] for d in data)),
             "margin": settings["margin"],
             "levels": [self._level_facts(entry) for entry in self.facts["entries"]],
@@ -91,7 +94,9 @@ class Ladder:
             if (entry["method"], entry["level"], entry["seed"]) == (method, level, seed):
                 return load_ticket(self.path / entry["ticket"])
         known = sorted({f"{e['method']} {e['level']:g}" for e in self.facts["entries"]})
-        raise ClewError(f"{self.path} has no {method} ticket at {level:g} of seed {seed}. There are: {', '.join(known)}.")
+        raise ClewError(
+            f"{self.path} has no {method} ticket at {level:g} of seed {seed}. There are: {', '.join(known)}."
+        )
 
 
 def _as_one_store(scores: pa.Table, names: list[str]) -> pa.Table:
@@ -110,10 +115,14 @@ def open_ladder(path: Path | str) -> Ladder:
     """Opens the ladder of a finished search; raises ClewError when it is none, damaged or unfinished."""
     path = Path(path)
     if not (path / LADDER).exists():
-        raise ClewError(f"{path} is not a ladder: make one with 'clew tickets find STORE --detector NAME --out {path}'.")
+        raise ClewError(
+            f"{path} is not a ladder: make one with 'clew tickets find STORE --detector NAME --out {path}'."
+        )
     facts = read_facts(path)
     if not facts.get("complete"):
-        raise ClewError(f"{path} is the ladder of an unfinished search: run the same 'clew tickets find' again to go on.")
+        raise ClewError(
+            f"{path} is the ladder of an unfinished search: run the same 'clew tickets find' again to go on."
+        )
     return Ladder(path, facts)
 
 

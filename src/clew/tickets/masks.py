@@ -60,7 +60,8 @@ def prune(weights: Weights, mask: Mask, target: float, scope: str) -> Mask:
     if scope == "global":
         return _prune_together(weights, mask, names, gone)
     if scope == "local":
-        counts = _share([mask[name].size for name in names], target, gone)
+        dead = [int((~mask[name]).sum()) for name in names]
+        counts = _share([mask[name].size for name in names], dead, target, gone)
         parts = (_prune_together(weights, mask, [n], c) for n, c in zip(names, counts, strict=True))
         return {name: kept for part in parts for name, kept in part.items()}
     raise unknown_name("scope", scope, SCOPES)
@@ -79,13 +80,17 @@ def _prune_together(weights: Weights, mask: Mask, names: list[str], gone: int) -
     return {name: piece.reshape(mask[name].shape) for name, piece in zip(names, pieces, strict=True)}
 
 
-def _share(sizes: list[int], target: float, total: int) -> list[int]:
-    """Whole numbers near target * size that add up to `total` (largest remainders)."""
+def _share(sizes: list[int], least: list[int], target: float, total: int) -> list[int]:
+    """Whole numbers near target * size, none below its `least`, that add up to `total` (largest remainders)."""
     exact = [target * size for size in sizes]
-    counts = [int(value) for value in exact]
+    counts = [max(int(value), low) for value, low in zip(exact, least, strict=True)]
     order = sorted(range(len(sizes)), key=lambda i: (counts[i] - exact[i], i))
-    for i in order[: total - sum(counts)]:
+    missing = total - sum(counts)
+    for i in order[: max(0, missing)]:
         counts[i] += 1
+    reducible = [i for i in reversed(order) if counts[i] > least[i]]
+    for i in reducible[: max(0, -missing)]:
+        counts[i] -= 1
     return counts
 
 

@@ -61,7 +61,11 @@ class Place:
 
 
 def do_run(
-    place: Place, settings: SearchSettings, run: Run, data: list[dict[str, str]], report: Callable[[float, str], None]
+    place: Place,
+    settings: SearchSettings,
+    run: Run,
+    data: list[dict[str, str]],
+    report: Callable[[float, str], None],
 ) -> dict[str, float]:
     """Trains one run and writes its ticket, scores and facts; returns what only this time cost (seconds)."""
     started = time.monotonic()
@@ -157,7 +161,9 @@ def _scores(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]])
     """The scores of a run, without the columns that its entries add."""
     parts = []
     for split in SCORED:
-        rows = splits[split].rows.select(["store", "split", "sample", "label", "video", "cluster", "method", "compression"])
+        rows = splits[split].rows.select(
+            ["store", "split", "sample", "label", "video", "cluster", "method", "compression"]
+        )
         rows = rows.rename_columns([n if n != "method" else "forgery" for n in rows.column_names])
         values = pa.array(list(logits[split]), pa.list_(pa.float32()))
         parts.append(rows.append_column("logits", values))
@@ -205,7 +211,11 @@ def _metrics(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]]
 
 
 def _header(
-    settings: SearchSettings, run: Run, facts: dict[str, Any], data: list[dict[str, str]], found: dict[str, Any]
+    settings: SearchSettings,
+    run: Run,
+    facts: dict[str, Any],
+    data: list[dict[str, str]],
+    found: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "detector": settings.detector.as_dict(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,18 @@ from clew.base.progress import SILENT, Progress
 from clew.datasets.index import read_table, write_table
 from clew.datasets.store import CropStore, open_store
 from clew.tickets.given import given_state
-from clew.tickets.ladder import FORMAT, LADDER, SCHEMA, SCORES, TICKETS, UNFINISHED, VOLATILE, Ladder, open_ladder, read_facts
+from clew.tickets.ladder import (
+    FORMAT,
+    LADDER,
+    SCHEMA,
+    SCORES,
+    TICKETS,
+    UNFINISHED,
+    VOLATILE,
+    Ladder,
+    open_ladder,
+    read_facts,
+)
 from clew.tickets.one_run import Place, do_run, is_whole, run_facts
 from clew.tickets.plan import plan
 from clew.tickets.runs import Entry, Rewind, Run
@@ -60,7 +71,9 @@ def search(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ClewError(f"{out}: another search is at work in this ladder; wait for it or choose another --out.") from None
+        raise ClewError(
+            f"{out}: another search is at work in this ladder; wait for it or choose another --out."
+        ) from None
     with lock:
         return _locked(place, settings, data, old, executor or LocalExecutor(), progress, reason)
 
@@ -114,9 +127,13 @@ def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[d
 def _check_folder(out: Path, settings: SearchSettings, data: list[dict[str, str]]) -> dict[str, Any]:
     """What the folder holds already of this search; raises ClewError when it holds another."""
     if not (out / LADDER).exists():
-        strangers = [p.name for p in out.iterdir() if p.name != LOCK] if out.is_dir() else []
-        if strangers or (out.exists() and not out.is_dir()):
-            raise ClewError(f"{out} exists and is not a ladder (it holds {strangers[0] if strangers else 'a file'}): choose another --out.")
+        if out.exists() and not out.is_dir():
+            raise ClewError(f"{out} is a file, not a folder for a ladder: choose another --out.")
+        strangers = sorted(p.name for p in out.iterdir() if p.name != LOCK) if out.is_dir() else []
+        if strangers:
+            raise ClewError(
+                f"{out} exists and is not a ladder (it holds {', '.join(strangers[:3])}): choose another --out."
+            )
         return {}
     old = read_facts(out)
     wanted, found = settings.as_dict(), old["settings"]

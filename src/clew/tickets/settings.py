@@ -41,7 +41,9 @@ class SearchSettings:
         for name in self.methods:
             methods.get(name)
         if self.methods and all(methods.get(name).control for name in self.methods):
-            raise ClewError(f"--method {','.join(self.methods)}: a control needs a method that it controls, such as imp.")
+            raise ClewError(
+                f"--method {','.join(self.methods)}: a control needs a method that it controls, such as imp."
+            )
         if len(set(self.methods)) < len(self.methods):
             raise ClewError(f"--method {','.join(self.methods)}: a method is named twice.")
         if self.scope not in SCOPES:
@@ -78,7 +80,9 @@ class SearchSettings:
 def rounds_to_levels(rounds: int, fraction: float) -> tuple[float, ...]:
     """Sparsities of `rounds` prunings of `fraction` of what remains: 1 - (1 - fraction)^r."""
     if not 1 <= rounds <= 100 or not 0 < fraction < 1:
-        raise ClewError(f"--rounds {rounds} --fraction {fraction}: expected 1 to 100 rounds, a fraction within 0 and 1.")
+        raise ClewError(
+            f"--rounds {rounds} --fraction {fraction}: expected 1 to 100 rounds, a fraction within 0 and 1."
+        )
     return tuple(round(1 - (1 - fraction) ** r, 6) for r in range(1, rounds + 1))
 
 

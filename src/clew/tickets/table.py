@@ -136,9 +136,7 @@ def _facts_by_cell(facts: Iterable[Mapping[str, Any]], cells: Sequence[Cell]) ->
     """The mean over seeds of each level's facts; raises ClewError for a level without any."""
     found: dict[Cell, list[Mapping[str, Any]]] = {cell: [] for cell in cells}
     for fact in facts:
-        method, scope, rewind, controls = (
-            str(fact[key] or "") for key in ("method", "scope", "rewind", "controls")
-        )
+        method, scope, rewind, controls = (str(fact[key] or "") for key in ("method", "scope", "rewind", "controls"))
         found.get(Cell(method, scope, rewind, controls, round(float(fact["level"]), 6)), []).append(fact)
     missing = [cell for cell, rows in found.items() if not rows]
     if missing:

@@ -96,9 +96,9 @@ def _as_crops(images: NDArray[Any], size: int) -> NDArray[np.float32]:
     if images.dtype != np.uint8:
         if not np.issubdtype(images.dtype, np.floating):
             raise ClewError(f"expected uint8, or float in [0, 1], found {images.dtype}.")
-        if images.size and not (0 <= images.min() and images.max() <= 1):
+        if images.size and not (images.min() >= 0 and images.max() <= 1):
             raise ClewError(f"expected float crops in [0, 1], found {images.min():g} to {images.max():g}.")
     out = np.empty((len(images), size, size, 3), np.float32)
     for row, image in enumerate(images):
         out[row] = resize(image if image.dtype == np.uint8 else image.astype(np.float32), size)
-    return out / 255 if images.dtype == np.uint8 else np.clip(out, 0, 1)
+    return out / np.float32(255) if images.dtype == np.uint8 else np.clip(out, 0, 1)

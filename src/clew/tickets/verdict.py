@@ -102,9 +102,7 @@ def judge(
         raise ClewError("the ticket and its dense reference have no seed in common. Train both for a seed.")
     against_random = None if random is None else _gap(ticket, random, 0.0, clusters)
     verdict, reason = _decide(against_dense, against_random, kind_of(rewind), clusters)
-    return Verdict(
-        verdict, reason, against_dense.interval, None if against_random is None else against_random.interval
-    )
+    return Verdict(verdict, reason, against_dense.interval, None if against_random is None else against_random.interval)
 
 
 def pooled(pairs: Sequence[tuple[float, Estimate, Estimate]], clusters: int) -> Interval | None:
@@ -191,9 +189,7 @@ def _dense_words(dense: _Gap) -> str:
     return f"ticket minus dense {change(dense.interval)}, margin {-dense.bound:g}"
 
 
-def headline(
-    rungs: Sequence[Rung], method: str, scope: str, rewind: str, margin: float, clusters: int
-) -> Headline:
+def headline(rungs: Sequence[Rung], method: str, scope: str, rewind: str, margin: float, clusters: int) -> Headline:
     """The highest level in an unbroken run, from the lowest, of levels not worse than dense by `margin`.
 
     Levels are tested in a fixed order, each only if all before it held, so that no correction for their
@@ -248,9 +244,7 @@ def _random_words(minus_random: Interval | None) -> str:
 
 
 def _at(rung: Rung, rewind: str, clusters: int) -> str:
-    return (
-        f"At {percent(rung.sparsity)} sparsity against the {_dense_name(rewind)}: {_figures(rung, clusters)}."
-    )
+    return f"At {percent(rung.sparsity)} sparsity against the {_dense_name(rewind)}: {_figures(rung, clusters)}."
 
 
 def _figures(rung: Rung, clusters: int) -> str:

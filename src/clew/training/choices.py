@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -49,7 +49,7 @@ class Choices:
 
     def place(self, module: nn.Module) -> nn.Module:
         """The module in the chosen memory format."""
-        return module.to(memory_format=FORMATS[self.memory_format])
+        return module.to(memory_format=FORMATS[self.memory_format])  # type: ignore[call-overload]
 
     def batch(self, crops: torch.Tensor) -> torch.Tensor:
         """uint8 crops (B, H, W, 3) as float images (B, 3, H, W) in [0, 1] in the chosen memory format."""
@@ -111,10 +111,8 @@ def _remembered(candidates: list[Choices], config: Config, batch_size: int) -> d
     missing = [c for c in candidates if _key(c) not in speeds]
     if missing:
         speeds.update(measure(missing, config, batch_size))
-        try:
+        with suppress(OSError):  # a cache that cannot be written costs a measurement, nothing else
             write_json(path, speeds)
-        except OSError:
-            pass  # a cache that cannot be written costs a measurement, nothing else
     return speeds
 
 
@@ -150,7 +148,7 @@ def measure(candidates: list[Choices], config: Config, batch_size: int) -> dict[
     return {key: batch_size / median(values) for key, values in times.items()}
 
 
-def _step(choices: Choices, config: Config, batch_size: int):  # type: ignore[no-untyped-def]
+def _step(choices: Choices, config: Config, batch_size: int) -> Callable[[], None]:
     with torch.random.fork_rng(devices=[]):
         module = choices.place(build(config.name, config.input_size, config.classes)).train()
         crops = torch.randint(0, 256, (batch_size, config.input_size, config.input_size, 3), dtype=torch.uint8)

@@ -128,9 +128,7 @@ def _common(estimates: Sequence[Estimate]) -> list[Estimate] | None:
     return [one.only(seeds) for one in estimates] if seeds else None
 
 
-def cluster_weights(
-    labels: npt.ArrayLike, clusters: npt.ArrayLike, resamples: int, rng: np.random.Generator
-) -> Array:
+def cluster_weights(labels: npt.ArrayLike, clusters: npt.ArrayLike, resamples: int, rng: np.random.Generator) -> Array:
     """How often each of N pictures is drawn in each of R resamples: (R, N), whole numbers as float64.
 
     Clusters (N,) are drawn with replacement, as many as there are, within strata: those that hold reals only,
@@ -163,9 +161,7 @@ def can_resample(labels: npt.ArrayLike, clusters: npt.ArrayLike) -> bool:
 def _strata(labels: Array, clusters: Array) -> tuple[Array, list[Array]]:
     """Each picture's cluster as a number (N,), and the clusters of each stratum that is not empty."""
     if labels.shape != clusters.shape or not labels.size:
-        raise ClewError(
-            f"expected a cluster for each label; found shapes {labels.shape} and {clusters.shape}."
-        )
+        raise ClewError(f"expected a cluster for each label; found shapes {labels.shape} and {clusters.shape}.")
     names, codes = np.unique(clusters, return_inverse=True)
     reals = np.bincount(codes, labels == 0, len(names)) > 0
     fakes = np.bincount(codes, labels == 1, len(names)) > 0

@@ -89,8 +89,8 @@ def train(
     return Trained(loop.best, loop.history, loop.best_epoch, loop.pictures)
 
 
-class MaskedAdam:
-    """Adam on a network whose pruned weights are held at exactly zero, whatever momentum or decay say."""
+class MaskedOptimiser:
+    """An optimiser on a network whose pruned weights are held at exactly zero, whatever momentum or decay say."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, module: nn.Module, mask: dict[str, Tensor]) -> None:
         weights = dict(module.named_parameters())
@@ -141,9 +141,11 @@ class _Loop:
         self.steps = settings.epochs * self.per_epoch
         self.step = start.step
         if not 0 <= start.step < self.steps:
-            raise ClewError(f"step {start.step} is not within the training's {self.steps} steps: rewind to an earlier one.")
+            raise ClewError(
+                f"step {start.step} is not within the training's {self.steps} steps: rewind to an earlier one."
+            )
         adam = torch.optim.Adam(self.module.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-        self.optimiser = MaskedAdam(adam, self.module, start.mask)
+        self.optimiser = MaskedOptimiser(adam, self.module, start.mask)
         self.best: State = {}
         self.best_score = (-1.0, -np.inf)
         self.best_epoch = 0

@@ -47,9 +47,7 @@ class PerVideo:
     clusters: Array
 
 
-def per_video(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, videos: Sequence[str], clusters: Sequence[str]
-) -> PerVideo:
+def per_video(labels: npt.ArrayLike, scores: npt.ArrayLike, videos: Sequence[str], clusters: Sequence[str]) -> PerVideo:
     """Mean fake probability per video.
 
     `scores` is (N,) or (M, N) for M nets; `videos` (N,) names each video by its whole identity (a name such
@@ -125,9 +123,7 @@ def weighted_auc(labels: npt.ArrayLike, scores: npt.ArrayLike, weights: Array) -
     return rank(labels, scores).auc(weights)
 
 
-def weighted_accuracy(
-    labels: npt.ArrayLike, prob: npt.ArrayLike, weights: Array, threshold: float = 0.5
-) -> Array:
+def weighted_accuracy(labels: npt.ArrayLike, prob: npt.ArrayLike, weights: Array, threshold: float = 0.5) -> Array:
     """Accuracy under each of R resample weights (R, N) -> (R,)."""
     fake, values = _checked(labels, prob, both=False)
     right = ((values >= threshold) == fake).astype(np.float64)
@@ -200,16 +196,12 @@ def _checked(labels: npt.ArrayLike, scores: npt.ArrayLike, both: bool = True) ->
     """Labels as bool (True = fake) and scores as float64, or ClewError; `both`: no class may be missing."""
     truth, values = np.asarray(labels), np.asarray(scores, np.float64)
     if truth.ndim != 1 or truth.shape != values.shape or not truth.size:
-        raise ClewError(
-            f"expected labels, and one for each score; found shapes {truth.shape} and {values.shape}."
-        )
+        raise ClewError(f"expected labels, and one for each score; found shapes {truth.shape} and {values.shape}.")
     if not np.isin(truth, (0, 1)).all():
         raise ClewError("expected labels 0 (real) and 1 (fake); found others.")
     for name, label in (("real", 0), ("fake", 1)):
         if both and not (truth == label).any():
-            raise ClewError(
-                f"expected reals and fakes; found no {name} among {len(truth)}. Score both classes."
-            )
+            raise ClewError(f"expected reals and fakes; found no {name} among {len(truth)}. Score both classes.")
     broken = np.count_nonzero(~np.isfinite(values))
     if broken:
         raise ClewError(f"expected finite scores; found {broken} of {len(values)} that are NaN or infinite.")

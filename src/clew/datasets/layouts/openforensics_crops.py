@@ -1,4 +1,4 @@
-"""Layout `openforensics-crops`: the 256x256 face crops of OpenForensics, `{Train,Validation,Test}/{Real,Fake}/*.jpg`."""
+"""Layout `openforensics-crops`: 256x256 face crops of OpenForensics, `{Train,Validation,Test}/{Real,Fake}/*.jpg`."""
 
 from __future__ import annotations
 

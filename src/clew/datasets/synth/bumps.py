@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -11,6 +12,7 @@ from clew.datasets.synth.anatomy import SIDES, Anatomy
 from clew.datasets.synth.fields import Array, f32
 from clew.datasets.synth.person import Person
 
+_NOTHING = np.zeros((0, 0), np.float32)
 Bump = tuple[float, float, float, float, float]  # height, s, y, sigma along s, sigma along y (mm)
 
 
@@ -35,12 +37,12 @@ def _eye_region(p: Person, a: Anatomy) -> list[Bump]:
 def _nose(p: Person, a: Anatomy) -> list[Bump]:
     n, b, t, w = a.nose_y, p.nose_bridge, p.nose_tip, a.nose_width / 17.0
     return [
-        (6.0 * b, 0.0, 1.0, 5.2, 9.0),
-        (6.5 * b, 0.0, 0.30 * n, 5.4, 8.0),
-        (7.5 * b, 0.0, 0.52 * n, 5.8, 7.5),
-        (7.6, 0.0, 0.70 * n, 6.6, 6.5),
-        (12.5 * t, 0.0, 0.83 * n, 7.4 * w, 6.8),
-        *_pair(6.6, 11.8 * w, 0.87 * n, 4.4 * w, 5.2),
+        (6.0 * b, 0.0, 1.0, 4.8, 9.0),
+        (6.5 * b, 0.0, 0.30 * n, 4.9, 8.0),
+        (7.5 * b, 0.0, 0.52 * n, 5.2, 7.5),
+        (7.8, 0.0, 0.70 * n, 5.8, 6.5),
+        (12.5 * t, 0.0, 0.86 * n, 6.8 * w, 6.2),
+        *_pair(6.8, 12.0 * w, 0.855 * n, 4.2 * w, 5.0),
         *_pair(-2.2, 17.5 * w, 0.90 * n, 3.0, 5.0),
         *_pair(-1.6, 6.2 * w, n - 1.4, 3.4, 2.0),
         (-3.2, 0.0, n + 5.0, 11.0, 4.5),
@@ -81,15 +83,13 @@ def relief(p: Person, a: Anatomy, s: Array, y: Array) -> Array:
     height, s0, y0, wide, tall = (column[:, None] for column in table.T)
     across = np.exp(-0.5 * ((s[None] - s0) / wide) ** 2)
     down = np.exp(-0.5 * ((y[None] - y0) / tall) ** 2) * height
-    return cast(Array, cv2.gemm(f32(down), f32(across), 1.0, None, 0.0, flags=cv2.GEMM_1_T))
+    return cast(Array, cv2.gemm(f32(down), f32(across), 1.0, _NOTHING, 0.0, flags=cv2.GEMM_1_T))
 
 
-def _crease(
-    s: Array, y: Array, points: list[tuple[float, float]], depth: float, wide: float
-) -> Array:
+def _crease(s: Array, y: Array, points: list[tuple[float, float]], depth: float, wide: float) -> Array:
     """A groove of `depth` (mm) along a polyline; fades at its ends."""
     out = np.zeros(np.broadcast_shapes(s.shape, y.shape), np.float32)
-    for (s0, y0), (s1, y1) in zip(points, points[1:], strict=False):
+    for (s0, y0), (s1, y1) in pairwise(points):
         ds, dy = s1 - s0, y1 - y0
         length = ds * ds + dy * dy
         along = np.clip(((s - s0) * ds + (y - y0) * dy) / length, 0.0, 1.0)

@@ -1,17 +1,15 @@
-"""The camera: lens, exposure, white balance, the sensor's noise, sharpening, eight bits, and one JPEG."""
+"""The camera: lens, exposure, white balance, the sensor's noise, sharpening, and eight bits."""
 
 from __future__ import annotations
 
 from typing import cast
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from clew.datasets.synth.fields import Array, blur, f32
 from clew.datasets.synth.shot import Shot
+from clew.media.pictures import Picture
 
-Picture = NDArray[np.uint8]
 FRAME = 256.0  # pixels of the frame that Shot's lengths refer to
 
 
@@ -47,19 +45,3 @@ def photograph(rgb: Array, shot: Shot, rng: np.random.Generator) -> Picture:
     """What the camera of `shot` makes of the scene `rgb` (H, W, 3) in [0, 1]: uint8 RGB, before JPEG."""
     seen = expose(rgb, shot)
     return finish(f32(seen + sensor_noise(seen.shape[:2], noise_level(seen, shot), rng)), shot)
-
-
-def jpeg(picture: Picture, quality: int) -> bytes:
-    """`picture` (H, W, 3) RGB as a JPEG file."""
-    ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not ok:
-        raise RuntimeError("OpenCV cannot write JPEG")
-    return bytes(data)
-
-
-def png(mask: NDArray[np.bool_]) -> bytes:
-    """A bool mask (H, W) as a lossless PNG of 0 and 255."""
-    ok, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-    if not ok:
-        raise RuntimeError("OpenCV cannot write PNG")
-    return bytes(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.datasets.synth.anatomy import SIDES, Anatomy, Lids, lids
+from clew.datasets.synth.anatomy import Anatomy, Lids, lids
 from clew.datasets.synth.fields import Array, f32, gauss, over, smoothstep, soft
 from clew.datasets.synth.light import Lamp
 from clew.datasets.synth.noise import look
@@ -84,8 +84,7 @@ def lid_lines(p: Person, a: Anatomy, side: float, s: Array, y: Array, pixel: flo
 
 def brow_cover(p: Person, a: Anatomy, s: Array, y: Array, pixel: float) -> Array:
     """Cover (H, W) of both brows, hair by hair."""
-    u = (np.abs(s) - 12.0) / 38.0
-    u = f32(u + 0.02 * np.sign(s) * np.sin(p.seed % 13))
+    u = f32((np.abs(s) - 12.0) / 38.0 + 0.02 * np.sign(s) * np.sin(p.seed % 13))
     along = np.clip(u, 0.0, 1.0)
     rise = a.brow_arch * np.sin(np.pi * np.clip(along * 0.95, 0, 1) ** 1.15)
     line = a.brow_y + 1.5 - rise - 1.5 * along + 7.0 * np.clip(along - 0.72, 0.0, 1.0) ** 1.3
@@ -96,6 +95,3 @@ def brow_cover(p: Person, a: Anatomy, s: Array, y: Array, pixel: float) -> Array
     hairs = look("strand", f32(slant * 3.2), f32((y - line) * 1.0 + 40.0 * np.sign(s)), p.seed + 53, pixel * 2.4)
     body = np.clip(1.25 - np.square(far) * (0.8 + 0.25 * hairs), 0.0, 1.0)
     return f32(body * ends * np.clip(0.85 + 0.25 * hairs, 0.3, 1.0) * p.brow_dense)
-
-
-__all__ = ["SIDES", "brow_cover", "eye_opening", "lid_lines", "paint_eye"]

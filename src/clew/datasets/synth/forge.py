@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.base.registry import Registry
-from clew.datasets.synth.camera import Picture
 from clew.datasets.synth.fields import Array, f32
 from clew.datasets.synth.person import Person
 from clew.datasets.synth.render import Rendered
 from clew.datasets.synth.shot import Shot
+from clew.media.pictures import Picture
 
 Region = NDArray[np.bool_]
 _FAINT = 0.03  # blends below this leave the pixel alone

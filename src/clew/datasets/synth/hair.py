@@ -48,12 +48,14 @@ CUTS: dict[str, Cut] = {
 def hairline(p: Person, a: Anatomy, cut: Cut, s: Array) -> Array:
     """The y (mm) above which hair grows, over columns `s`: forehead, temples, sideburns, nape."""
     recede = 14.0 * p.masculine * max(p.age - 0.15, 0.0)
-    top = a.hairline_y - recede + cut.fringe * (a.hairline_y * -0.72 + recede)
-    temple = a.hairline_y - 1.8 * recede - 2.0
+    drop = cut.fringe * (-a.hairline_y + recede)
+    top = a.hairline_y - recede + drop
+    temple = a.hairline_y - 1.8 * recede - 2.0 + 0.9 * drop
+    sweep = cut.fringe * np.sign(p.parting) * 0.22 * np.clip(s, -45.0, 45.0)
     burn = 4.0 + 14.0 * p.masculine
     at = (0.0, 18.0, 36.0, 52.0, 66.0, 80.0, 93.0, 116.0, 126.0, 150.0, 166.0, 180.0, 290.0)
-    rows = (top, top + 1.0, temple, temple + 5.0, -44.0, -22.0, burn, burn, -14.0, -20.0, 40.0, 75.0, 95.0)
-    return f32(np.interp(np.abs(s), at, rows)) + f32(1.8 * np.sin(s * 0.11 + p.seed % 11))
+    rows = (top, top + 1.0, temple, temple + 5.0, max(-44.0, temple), -22.0, burn, burn, -14.0, -20.0, 40.0, 75.0, 95.0)
+    return f32(np.interp(np.abs(s), at, rows) + sweep + 1.8 * np.sin(s * 0.11 + p.seed % 11))
 
 
 def _hanging(cut: Cut, p: Person, s: Array, y: Array, lead: float = 0.0) -> Array:
@@ -84,24 +86,19 @@ def grow_hair(p: Person, a: Anatomy, s: Array, y: Array, skin: Array) -> Hair:
         sheet = (p.width + 5.0 + cut.sides * (0.4 + 0.7 * p.hair_volume)) * dome * ends
         radius = np.maximum(radius, skin + (np.maximum(sheet, skin + 2.0) - skin) * hanging)
     if cut.flow == "curl":
-        swell = look("strand", f32(flat_s(s) * 1.1 + 0 * y), f32(y * 0.9 + 0 * s), p.seed)
+        swell = look("strand", f32(84.0 * np.sin(s / RADIUS) * 1.1 + 0 * y), f32(y * 0.9 + 0 * s), p.seed)
         radius = radius + 1.8 * swell * np.maximum(grown, hanging)
     veil = _hanging(cut, p, s, y, 9.0)
     return Hair(f32(radius), f32(np.maximum(grown, veil) * cut.shade))
 
 
-def flat_s(s: Array) -> Array:
-    """The column `s` as it looks from the front: strands at the side of the head do not crowd together."""
-    return f32(84.0 * np.sin(s * np.float32(1.0 / RADIUS)) + 0.3 * s)
-
-
-def strand_coordinates(p: Person, s: Array, y: Array) -> tuple[Array, Array]:
+def strand_coordinates(p: Person, s: Array, y: Array, x: Array) -> tuple[Array, Array]:
     """(across, along): coordinates in mm in which strands are straight lines along the second."""
     flow = CUTS[p.hair_style].flow
     if flow == "part":
         level = np.minimum(y + 20.0, 0.0)
         wave = 3.0 * np.sin(y * 0.05 + p.seed % 3)
-        across = np.hypot(flat_s(s) - p.parting * smoothstep(y, 0.0, -90.0), 0.9 * level)
+        across = np.hypot(x + 0.12 * s - p.parting * smoothstep(y, 0.0, -90.0), 0.9 * level)
         return f32(across + wave), f32(y - 0.3 * np.abs(s))
     if flow == "down":
         return f32(s + 5.0 * np.sin(y * 0.03)), y
@@ -109,12 +106,12 @@ def strand_coordinates(p: Person, s: Array, y: Array) -> tuple[Array, Array]:
     return f32(turn * 85.0), f32(np.hypot(s, y))
 
 
-def strands(p: Person, s: Array, y: Array, step: float) -> Array:
-    """Lightness of single strands around 0, unit variance, over points (mm) `step` apart."""
+def strands(p: Person, s: Array, y: Array, x: Array, step: float) -> Array:
+    """Lightness of single strands around 0, unit variance, over points (mm) `step` apart; `x` is across the head."""
     if CUTS[p.hair_style].flow == "curl":
         wave = look("cloud", s, y, p.seed + 5, step)
-        return look("strand", flat_s(s) * 2.2 + 9.0 * wave, y * 2.2 - 7.0 * wave, p.seed + 9, step * 2.2)
-    across, along = strand_coordinates(p, s, y)
+        return look("strand", (x + 0.15 * s) * 2.2 + 9.0 * wave, y * 2.2 - 7.0 * wave, p.seed + 9, step * 2.2)
+    across, along = strand_coordinates(p, s, y, x)
     bend = look("cloud", across * 0.8, along * 0.25, p.seed + 5, step)
     fine = look("strand", across * 3.0 + 4.0 * bend, along * 0.14, p.seed + 9, step * 2.0)
     locks = look("strand", across * 1.0 + 2.0 * bend, along * 0.09, p.seed + 31, step)

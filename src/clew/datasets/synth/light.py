@@ -51,8 +51,12 @@ def cast_shadow(seen: Seen, lamp: Lamp, size: int) -> Array:
         dx, dy = (float(v) * step / mm for v in lamp.key[:2])
         move = f32([[1, 0, dx], [0, 1, dy]])
         higher = cv2.warpAffine(
-            depth, move, (n, n), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=-400.0,
+            depth,
+            move,
+            (n, n),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=-400.0,
         )
         np.maximum(worst, (higher - depth - float(lamp.key[2]) * step - 0.6) * (12.0 / (6.0 + step)), out=worst)
     shade = smoothstep(worst, 0.0, width)
@@ -78,7 +82,7 @@ def shade(normal: Array, open_sky: Array, shadow: Array, lamp: Lamp, power: floa
     for c in range(3):
         wrap = _SCATTER[c] * (1.0 + 0.8 * lamp.softness)
         direct = np.clip((facing + np.float32(wrap)) * np.float32(1.0 / (1.0 + wrap)), 0.0, None)
-        reach = free if c else np.sqrt(free)
+        reach = free if c else free**0.75
         diffuse[..., c] = direct * reach * lamp.key_colour[c] + sky * lamp.ambient_colour[c]
     half = lamp.key + f32([0, 0, 1])
     half /= np.linalg.norm(half)

@@ -25,14 +25,14 @@ def paint_lips(p: Person, a: Anatomy, albedo: Array, s: Array, y: Array, pixel: 
     lines = lip_lines(a, s)
     cover = lip_cover(lines, y, pixel)
     painted = smoothstep(f32(np.full(1, p.make_up)), 0.2, 0.7)[0]
-    natural = f32([1.02 - 0.1 * p.lip_colour, 0.66 - 0.16 * p.lip_colour, 0.68 - 0.1 * p.lip_colour])
+    natural = f32([0.92 - 0.12 * p.lip_colour, 0.56 - 0.14 * p.lip_colour, 0.59 - 0.1 * p.lip_colour])
     stick = f32([0.85, 0.28 + 0.25 * p.lip_colour, 0.34 + 0.2 * p.lip_colour])
     tint = natural + (stick - natural) * painted * 0.8
     wrinkles = look("strand", s * 3.0, y * 0.5, p.seed + 61, pixel * 2.0)
     tone = 1.0 + 0.07 * wrinkles
     upper = smoothstep(f32(0.5 * (lines.inner_up + lines.inner_low) - y), -1.0, 1.0)
     tone = tone * (1.0 - 0.16 * upper)
-    albedo += (albedo * tint * tone[..., None] - albedo) * (cover * (0.75 + 0.2 * painted))[..., None]
+    albedo += (albedo * tint * tone[..., None] - albedo) * (cover * (0.9 + 0.1 * painted))[..., None]
     return cover, f32(cover * (0.05 + 0.12 * p.gloss + 0.1 * painted))
 
 

@@ -61,8 +61,5 @@ def find_landmarks(face: Anatomy, surface: Surface, view: View, scale: float) ->
         points[f"{name}_brow"] = (side * e, face.brow_y)
         points[f"{name}_jaw"] = (side * 85.0, face.mouth_y)
         points[f"{name}_cheek"] = (side * 95.0, 15.0)
-    out = {}
-    for name, (s, y) in points.items():
-        px, pyy = place(view, surface, s, y)
-        out[name] = ((px + 0.5) * scale - 0.5, (pyy + 0.5) * scale - 0.5)
-    return out
+    pixels = (place(view, surface, list(points.values())) + 0.5) * scale - 0.5
+    return {name: (float(x), float(y)) for name, (x, y) in zip(points, pixels, strict=True)}

@@ -19,12 +19,13 @@ from clew.base.errors import ClewError
 from clew.base.files import TEMPORARY, read_json, sweep_temporaries, write_bytes, write_json, write_text
 from clew.base.hashing import stable_seed
 from clew.base.progress import SILENT, Progress
-from clew.datasets.synth.camera import Picture, jpeg, photograph, png
+from clew.datasets.synth.camera import photograph
 from clew.datasets.synth.forge import FORGERIES, Region, Target
 from clew.datasets.synth.person import draw_person
 from clew.datasets.synth.plan import Entry, Settings, plan, summarise
 from clew.datasets.synth.render import render
 from clew.datasets.synth.shot import draw_shot
+from clew.media.pictures import Picture, encode_jpeg
 
 RECORD = "synth.json"
 GROUPS = "groups.csv"
@@ -54,11 +55,19 @@ def draw_portrait(seed: int, person: int, number: int, method: str, size: int) -
     return Portrait(forged, shot.jpeg_quality, region)
 
 
+def _png(region: Region) -> bytes:
+    """A region (H, W) as a lossless PNG of 0 and 255."""
+    done, data = cv2.imencode(".png", region.astype(np.uint8) * 255)
+    if not done:
+        raise ClewError(f"a region of shape {region.shape} cannot be written as PNG.")
+    return bytes(data)
+
+
 def _encode(entry: Entry, settings: Settings) -> tuple[bytes, bytes | None]:
     """The bytes of the picture and of its region."""
     drawn = draw_portrait(settings.seed, entry.person, entry.number, entry.method, settings.size)
-    region = None if drawn.region is None else png(drawn.region)
-    return jpeg(drawn.picture, drawn.quality), region
+    region = None if drawn.region is None else _png(drawn.region)
+    return encode_jpeg(drawn.picture, drawn.quality), region
 
 
 def _missing(out: Path, entry: Entry) -> bool:
@@ -168,7 +177,7 @@ def write_pictures(
     out = Path(out)
     if workers < 0:
         raise ClewError(f"workers is {workers}; expected 0 (one a core) or more.")
-    settings = Settings(layout, people, per_person, size, seed, (fractions[0], fractions[1], fractions[2]))
+    settings = Settings(layout, people, per_person, size, seed, fractions)
     summary = summarise(settings)
     if _finished(out, summary):
         return summary

@@ -55,7 +55,9 @@ class Settings:
         if not 64 <= self.size <= 1024:
             raise ClewError(f"size is {self.size}; pictures from 64 to 1024 pixels can be drawn.")
         if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
-            raise ClewError(f"fractions are {self.fractions}; expected three positive shares (train, val, test) that add up to 1.")
+            raise ClewError(
+                f"fractions are {self.fractions}; expected three positive shares (train, val, test) that add up to 1."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """The settings as plain JSON, with the version of the format."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from clew.datasets.synth.anatomy import SIDES, Anatomy, lids, pose_face
+from clew.datasets.synth.anatomy import SIDES, Anatomy, lip_lines, pose_face
 from clew.datasets.synth.background import paint_background, paint_clothes
 from clew.datasets.synth.eyes import brow_cover, lid_lines, paint_eye
 from clew.datasets.synth.fields import Array, f32, over, resize, smoothstep
 from clew.datasets.synth.glasses import wear_glasses
 from clew.datasets.synth.hair import CUTS, shine, strands
 from clew.datasets.synth.light import Lamp, Shading, cast_shadow, develop, set_up, shade
-from clew.datasets.synth.mouth import lip_cover, mouth_gap, paint_inside, paint_lips
+from clew.datasets.synth.mouth import lip_cover, paint_inside, paint_lips
 from clew.datasets.synth.noise import look
 from clew.datasets.synth.parts import face_parts, find_landmarks
 from clew.datasets.synth.person import Person
 from clew.datasets.synth.shot import Shot
 from clew.datasets.synth.skin import beard_area, paint_skin
 from clew.datasets.synth.surface import Surface, build_surface
-from clew.datasets.synth.view import Seen, View, make_view, place, rotate_normals, trace
+from clew.datasets.synth.view import Seen, View, make_view, place, trace, turn_relief
 
 Box = tuple[slice, slice]
 
@@ -49,7 +48,7 @@ class _Scene:
 
     def box(self, points: list[tuple[float, float]], margin: float) -> Box:
         """The window of pixels around points (s, y) of the skin, `margin` mm wider."""
-        at = np.array([place(self.view, self.surface, s, y) for s, y in points])
+        at = place(self.view, self.surface, points)
         m = margin / self.view.mm
         low, high = at.min(0) - m, at.max(0) + m
         x0, y0 = (int(np.clip(v, 0, self.view.size - 2)) for v in low)
@@ -64,7 +63,7 @@ class _Scene:
 
 def _working_size(size: int) -> int:
     """Drawn larger where pixels are coarse, then reduced by area."""
-    return round(size * 1.25) if size <= 160 else size
+    return round(size * 1.2) if size <= 160 else size
 
 
 def _set_scene(person: Person, shot: Shot, size: int) -> _Scene:
@@ -74,22 +73,15 @@ def _set_scene(person: Person, shot: Shot, size: int) -> _Scene:
     return _Scene(person, shot, face, surface, view, trace(surface, view), set_up(shot))
 
 
-def _normals(scene: _Scene) -> Array:
-    """Normals (H, W, 3) in the camera's frame, roughened by pores."""
-    seen, p = scene.seen, scene.person
-    normal = rotate_normals(scene.view, scene.surface.at(scene.surface.normal, seen.s, seen.y))
+def _form(scene: _Scene) -> tuple[Array, Array]:
+    """Normals (H, W, 3) in the camera's frame, roughened by pores, and how much sky each point sees (H, W)."""
+    seen, p, a = scene.seen, scene.person, scene.face
+    normal, hollow = turn_relief(scene.view, scene.surface.at(scene.surface.relief, seen.s, seen.y))
     rough = np.float32(0.035 + 0.05 * p.age)
     normal[..., 0] += rough * look("grain", seen.s * 2.2, seen.y * 2.2, p.seed + 21, seen.pixel * 2.2)
     normal[..., 1] += rough * look("grain", seen.s * 2.2, seen.y * 2.2, p.seed + 23, seen.pixel * 2.2)
-    return normal
-
-
-def _openness(scene: _Scene) -> Array:
-    """How much of the sky each point of the skin sees: (H, W)."""
-    seen, a = scene.seen, scene.face
-    hollow = scene.surface.at(scene.surface.cavity, seen.s, seen.y)
-    under = smoothstep(seen.y, a.chin_y - 4.0, a.chin_y + 14.0)
-    return f32(np.clip(1.0 - 0.10 * hollow, 0.35, 1.12) * (1.0 - 0.45 * under))
+    under = smoothstep(seen.y, a.chin_y - 5.0, a.chin_y + 9.0)
+    return normal, f32(np.clip(1.0 - 0.10 * hollow, 0.35, 1.12) * (1.0 - 0.6 * under))
 
 
 def _paint_face(scene: _Scene, light: Shading) -> Array:
@@ -110,7 +102,7 @@ def _paint_face(scene: _Scene, light: Shading) -> Array:
 
 
 def _nostrils(scene: _Scene, albedo: Array) -> None:
-    p, a, seen = scene.person, scene.face, scene.seen
+    a, seen = scene.face, scene.seen
     w = a.nose_width / 17.0
     box = scene.box([(-12.0, a.nose_y), (12.0, a.nose_y)], 9.0)
     s, y = np.abs(seen.s[box]), seen.y[box]
@@ -124,7 +116,7 @@ def _nostrils(scene: _Scene, albedo: Array) -> None:
 def _grow_beard(scene: _Scene, albedo: Array, gloss: Array) -> None:
     p, a, seen = scene.person, scene.face, scene.seen
     area = beard_area(p, a, seen.s, seen.y)
-    lips = lip_cover_at(scene)
+    lips = _lips(scene)
     turn = 0.35 * seen.s
     hairs = look("strand", seen.s * 2.6 + 0.3 * seen.y, seen.y * 0.55 + turn, p.seed + 29, seen.pixel * 2.4)
     cover = np.clip(area * 1.35 + 0.28 * hairs * area - 0.12, 0.0, 0.96) * (1.0 - lips)
@@ -133,10 +125,8 @@ def _grow_beard(scene: _Scene, albedo: Array, gloss: Array) -> None:
     gloss *= 1.0 - 0.8 * cover
 
 
-def lip_cover_at(scene: _Scene) -> Array:
+def _lips(scene: _Scene) -> Array:
     """Cover (H, W) of the mouth."""
-    from clew.datasets.synth.anatomy import lip_lines
-
     return lip_cover(lip_lines(scene.face, scene.seen.s), scene.seen.y, scene.seen.pixel)
 
 
@@ -145,7 +135,7 @@ def _paint_eyes(scene: _Scene, canvas: Array, shadow: Array) -> None:
     for side in SIDES:
         box = scene.box([(side * a.eye_s, 0.0)], 24.0)
         s, y = seen.s[box], seen.y[box]
-        light = scene.flat_light(box, shadow)
+        light = scene.flat_light(box, shadow) * np.float32(0.5 + np.mean(p.skin))
         dark, folds = lid_lines(p, a, side, s, y, seen.pixel)
         canvas[box] *= 1.0 - folds[..., None] * f32([0.75, 0.85, 0.9])
         ball, cover = paint_eye(p, a, scene.shot, scene.lamp, side, s, y, light, seen.pixel)
@@ -165,14 +155,16 @@ def _paint_hair(scene: _Scene, canvas: Array, light: Shading) -> Array:
     p, seen = scene.person, scene.seen
     if CUTS[p.hair_style].shade == 0.0:
         return np.zeros_like(seen.s)
-    single = strands(p, seen.s, seen.y, seen.pixel)
+    single = strands(p, seen.s, seen.y, seen.x, seen.pixel)
+    cut = CUTS[p.hair_style]
     plain = scene.surface.at(scene.surface.hair.cover, seen.s, seen.y)
-    cover = smoothstep(f32(plain + 0.22 * single * (plain * (1.0 - plain) * 4.0)), 0.12, 0.88) * CUTS[p.hair_style].shade
-    depth = 0.42 if CUTS[p.hair_style].flow != "curl" else 0.6
+    ragged = plain + 0.88 * single * plain * (1.0 - plain)
+    cover = smoothstep(f32(ragged), 0.12, 0.88) * cut.shade
+    depth = 0.6 if cut.flow == "curl" else 0.42
     albedo = f32(p.hair) * np.exp(depth * single - 0.2)[..., None]
     glow = (shine(p, seen.s, seen.y) * np.clip(0.5 + 0.5 * single, 0.0, 2.0))[..., None]
     key = np.clip(light.diffuse, 0.0, 2.0)
-    lit = albedo * key * 1.15 + glow * key * (f32(p.hair) * 0.9 + 0.022)
+    lit = albedo * key * 1.15 + glow * key * (f32(p.hair) * 0.5 + 0.022)
     canvas += (lit - canvas) * cover[..., None]
     return f32(cover)
 
@@ -181,7 +173,7 @@ def _compose(scene: _Scene) -> tuple[Array, Array]:
     """The whole scene (W, W, 3) in linear light, and the cover (W, W) of hair."""
     seen, lamp = scene.seen, scene.lamp
     shadow = cast_shadow(seen, lamp, scene.view.size)
-    light = shade(_normals(scene), _openness(scene), shadow, lamp)
+    light = shade(*_form(scene), shadow, lamp)
     head = _paint_face(scene, light)
     _paint_mouth(scene, head, shadow)
     _paint_eyes(scene, head, shadow)

@@ -25,7 +25,7 @@ class Skin:
 
 def _blood(p: Person, a: Anatomy, s: Array, y: Array, step: float) -> Array:
     """Where blood shows: cheeks, nose, ears, chin: (H, W) around 0."""
-    mirror = np.abs(s)
+    mirror = f32(np.abs(s))
     cheeks = gauss(mirror - 43.0, 19.0) * gauss(y - 31.0, 16.0) * (0.45 + 0.7 * p.make_up)
     nose = gauss(s, 11.0) * gauss(y - 0.86 * a.nose_y, 9.0) * 0.9
     ears = smoothstep(mirror, 118.0, 132.0) * 0.9
@@ -48,7 +48,7 @@ def _spots(p: Person, s: Array, y: Array, step: float) -> Array:
 
 def beard_area(p: Person, a: Anatomy, s: Array, y: Array) -> Array:
     """Where a beard of the person's kind grows: (H, W) from 0 to 1, mouth left out."""
-    mirror = np.abs(s)
+    mirror = f32(np.abs(s))
     edge = np.interp(mirror, (0.0, 20.0, 34.0, 62.0, 90.0, 112.0), (60.0, 60.0, 69.0, 74.0, 50.0, 0.0))
     low = smoothstep(f32(y - edge - (a.mouth_y - 72.0)), -4.0, 7.0)
     lip = gauss(mirror - 0.55 * a.mouth_width, 0.55 * a.mouth_width)
@@ -67,10 +67,10 @@ def paint_skin(p: Person, a: Anatomy, s: Array, y: Array, step: float) -> Skin:
     log = _blood(p, a, s, y, step)[..., None] * _BLOOD
     rough = look("grain", s * 2.6, y * 2.6, p.seed + 13, step * 2.6)
     tone = look("cloud", s * 2.0, y * 2.0, p.seed + 17, step * 2.0)
-    dark_rings = gauss(np.abs(s) - a.eye_s + 4.0, 10.0) * gauss(y - 11.0, 4.5)
+    dark_rings = gauss(f32(np.abs(s) - a.eye_s + 4.0), 10.0) * gauss(y - 11.0, 4.5)
     even = 0.045 * tone + (0.035 + 0.05 * p.age) * rough - (0.12 + 0.22 * p.age) * dark_rings
     if p.make_up > 0.3:
-        lid = gauss(np.abs(s) - a.eye_s - 2.0, 10.0) * gauss(y + 7.0, 4.0)
+        lid = gauss(f32(np.abs(s) - a.eye_s - 2.0), 10.0) * gauss(y + 7.0, 4.0)
         even = even - 0.5 * p.make_up * lid
     log = log + even[..., None] - _spots(p, s, y, step)[..., None] * _SPOT
     if p.masculine > 0.5 and p.beard in ("none", "stubble"):
@@ -80,6 +80,6 @@ def paint_skin(p: Person, a: Anatomy, s: Array, y: Array, step: float) -> Skin:
     gloss = 0.035 + 0.06 * p.gloss * (
         gauss(s, 9.0) * gauss(y - 0.5 * a.nose_y, 26.0)
         + 0.8 * gauss(s, 38.0) * gauss(y + 48.0, 18.0)
-        + 0.6 * gauss(np.abs(s) - 40.0, 15.0) * gauss(y - 20.0, 10.0)
+        + 0.6 * gauss(f32(np.abs(s) - 40.0), 15.0) * gauss(y - 20.0, 10.0)
     )
     return Skin(f32(f32(p.skin) * np.exp(log)), f32(gloss * (1.0 + 0.25 * rough)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from clew.datasets.synth.anatomy import AXIS_Z, RADIUS, Anatomy
 from clew.datasets.synth.bumps import creases, relief
 from clew.datasets.synth.fields import Array, blur, f32, sample, smoothstep
-from clew.datasets.synth.hair import Hair, grow_hair
+from clew.datasets.synth.hair import CUTS, Hair, grow_hair
 from clew.datasets.synth.person import Person
 
 S_EDGE = RADIUS * np.pi
@@ -18,11 +19,11 @@ Y_TOP, Y_BOTTOM = -150.0, 215.0
 # Half breadth relative to the head's, and depth in front of the axis (mm), down the average head. Below the
 # mouth the rows are those of `_LOWER` between mouth (0) and chin (1).
 _ROWS = (-150, -128, -115, -95, -70, -40, -10, 25, 50, 70)
-_SIDE = (0.05, 0.42, 0.66, 0.87, 0.97, 1.0, 0.975, 0.925, 0.855, 0.775)
+_SIDE = (0.05, 0.42, 0.66, 0.87, 0.97, 1.0, 0.972, 0.905, 0.825, 0.735)
 _DEPTH = (10, 42, 66, 83, 95, 101, 98, 94, 96, 99)
 _LOWER = (0.3, 0.55, 0.75, 0.88, 0.97, 1.05, 1.15, 1.3)
-_SIDE_LOWER = (0.70, 0.625, 0.545, 0.465, 0.37, 0.27, 0.13, 0.05)
-_DEPTH_LOWER = (99, 99, 99, 97, 90, 72, 40, 15)
+_SIDE_LOWER = (0.66, 0.585, 0.50, 0.41, 0.30, 0.19, 0.09, 0.04)
+_DEPTH_LOWER = (99, 99, 99, 98, 91, 68, 30, 10)
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Surface:
 
     cell: float
     radius: Array  # (H, W) mm from the axis, hair included
-    normal: Array  # (H, W, 3) in the head's frame
-    cavity: Array  # (H, W) mm below the smooth neighbourhood
+    relief: Array  # (H, W, 4): normal in the head's frame, mm below the smooth neighbourhood
     hair: Hair
 
     def at(self, texture: Array, s: Array, y: Array) -> Array:
@@ -61,10 +61,10 @@ def _skull(p: Person, a: Anatomy, theta: Array, y: Array) -> Array:
 
 
 def _neck(p: Person, theta: Array, y: Array) -> Array:
-    wide = 46.0 + 8.0 * p.masculine
+    wide = 42.0 + 8.0 * p.masculine
     flare = smoothstep(y, 120.0, 215.0)[:, None] * 40.0
     apple = 3.5 * p.masculine * np.exp(-((theta / 0.09) ** 2) - (((y[:, None] - 150.0) / 9.0) ** 2))
-    tube = wide - 6.0 * np.cos(theta) + flare * np.abs(np.sin(theta)) + apple
+    tube = wide - 9.0 * np.cos(theta) + flare * np.abs(np.sin(theta)) + apple
     return f32(tube * smoothstep(y, 40.0, 95.0)[:, None])
 
 
@@ -80,15 +80,15 @@ def _ears(p: Person, a: Anatomy, s: Array, y: Array) -> Array:
     return f32(shell + rim + bowl)
 
 
-def _normals(radius: Array, theta: Array, cell: float) -> Array:
-    """Unit normals (H, W, 3) of the surface at `radius` (H, W) mm around the axis."""
+def _relief(radius: Array, cavity: Array, theta: Array, cell: float) -> Array:
+    """Unit normals of the surface at `radius` (H, W) mm around the axis, and `cavity`: (H, W, 4)."""
     along = cv2.Sobel(radius, cv2.CV_32F, 1, 0, ksize=3, scale=RADIUS / (8.0 * cell))  # dr / dtheta
     down = cv2.Sobel(radius, cv2.CV_32F, 0, 1, ksize=3, scale=1.0 / (8.0 * cell))
     sin, cos = np.sin(theta), np.cos(theta)
     turn = along / radius
     x, y, z = sin - turn * cos, -down, cos + turn * sin
     length = 1.0 / np.sqrt(x * x + y * y + z * z)
-    return f32(cv2.merge([x * length, y * length, z * length]))
+    return f32(cv2.merge([x * length, y * length, z * length, cavity]))
 
 
 def build_surface(p: Person, a: Anatomy, cell: float) -> Surface:
@@ -96,22 +96,26 @@ def build_surface(p: Person, a: Anatomy, cell: float) -> Surface:
     s = f32(np.arange(-S_EDGE, S_EDGE + cell, cell))
     y = f32(np.arange(Y_TOP, Y_BOTTOM + cell, cell))
     theta = s[None] / np.float32(RADIUS)
-    head = _skull(p, a, theta, y) + relief(p, a, s, y)
+    head = _skull(p, a, theta, y)
+    _add_window(head, s, y, (-132.0, 132.0, -100.0, 150.0), lambda u, v: relief(p, a, u[0], v[:, 0]))
     _add_window(head, s, y, (-60.0, 60.0, -75.0, 115.0), lambda u, v: creases(p, a, u, v))
-    for low, high in ((-165.0, -115.0), (115.0, 165.0)):
+    for low, high in () if CUTS[p.hair_style].length else ((-165.0, -115.0), (115.0, 165.0)):
         _add_window(head, s, y, (low, high, -25.0, 55.0), lambda u, v: _ears(p, a, u, v))
     neck = _neck(p, theta, y)
-    skin = f32(0.5 * (head + neck + np.sqrt((head - neck) ** 2 + 36.0)))
+    skin = f32(0.5 * (head + neck + np.sqrt((head - neck) ** 2 + 16.0)))
     hair = grow_hair(p, a, s[None], y[:, None], skin)
     radius = np.maximum(skin, hair.radius)
     cavity = blur(skin, 7.0 / cell) - skin
-    return Surface(cell, radius, _normals(radius, theta, cell), cavity, hair)
+    return Surface(cell, radius, _relief(radius, cavity, theta, cell), hair)
 
 
-def _add_window(target: Array, s: Array, y: Array, box: tuple[float, float, float, float], bump: object) -> None:
+def _add_window(
+    target: Array, s: Array, y: Array, box: tuple[float, float, float, float], bump: Callable[[Array, Array], Array]
+) -> None:
+    """Adds `bump` to the part of `target` inside `box` = (least s, most s, least y, most y)."""
     i0, i1 = np.searchsorted(s, box[:2])
     j0, j1 = np.searchsorted(y, box[2:])
-    target[j0:j1, i0:i1] += bump(s[None, i0:i1], y[j0:j1, None])  # type: ignore[operator]
+    target[j0:j1, i0:i1] += bump(s[None, i0:i1], y[j0:j1, None])
 
 
 def to_space(radius: Array, s: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,8 +15,9 @@ from clew.datasets.synth.shot import Shot
 from clew.datasets.synth.surface import Surface, to_space
 
 PIVOT = np.array([0.0, 45.0, -45.0])  # mm; the point of the head that poses turn around
-FACE_SHARE = 0.70  # of the frame's height, from the brows to the chin
-_NEAR, _FAR, _STEP = 105.0, -165.0, 9.0  # mm along the rays
+FACE_SHARE = 0.66  # of the frame's height, from the brows to the chin
+# mm along the rays: wide steps over the front of the face, narrow ones by the ears.
+_DEPTHS = np.concatenate([np.arange(105.0, -30.0, -11.0), np.arange(-30.0, -165.0, -7.0)]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Seen:
 
     s: Array  # mm on the head's skin map
     y: Array
+    x: Array  # mm to the right of the head's middle
     depth: Array  # mm towards the viewer, in the camera's frame
     cover: Array  # 0 background to 1 head
     coarse_depth: Array  # (n, n) depth at low resolution, far away where there is no head
@@ -90,7 +93,7 @@ def _clearance(surface: Surface, view: View, x: Array, y: Array, z: Array) -> tu
 def _march(surface: Surface, view: View, n: int) -> tuple[Array, Array, Array]:
     """First hit along the n x n rays: depth (mm), slope of the clearance there, least clearance (mm)."""
     x, y = _plane(view, n)
-    depths = np.arange(_NEAR, _FAR, -_STEP, dtype=np.float32)
+    depths = _DEPTHS
     clear = np.empty((len(depths), n, n), np.float32)
     half = len(depths) // 2
     for part in (slice(0, half), slice(half, None)):
@@ -104,8 +107,9 @@ def _march(surface: Surface, view: View, n: int) -> tuple[Array, Array, Array]:
     here = np.take_along_axis(clear, first[None], 0)[0]
     missed = here >= 0
     share = np.where(missed, 1.0, ahead / np.maximum(ahead - here, 1e-3))
-    depth = depths[first - 1] - share * _STEP
-    slope = np.maximum((ahead - here) / _STEP, 0.25)
+    step = depths[first - 1] - depths[first]
+    depth = depths[first - 1] - share * step
+    slope = np.maximum((ahead - here) / step, 0.25)
     return f32(depth), f32(slope), f32(clear.min(0))
 
 
@@ -123,19 +127,21 @@ def trace(surface: Surface, view: View) -> Seen:
     off, _, _ = _clearance(surface, view, x, y, fine)
     fine = f32(fine - np.where(edge < 0, np.clip(off / steep, -4.0, 4.0), 0.0))
     _, s, head_y = _clearance(surface, view, x, y, fine)
+    across = _to_head(view, x, y, fine)[0]
     cover = np.clip(0.5 - edge / np.float32(1.2 * view.mm), 0.0, 1.0)
     behind = np.where(least < 0, depth, -400.0)
-    return Seen(s, head_y, fine, f32(cover), f32(behind), view.mm)
+    return Seen(s, head_y, across, fine, f32(cover), f32(behind), view.mm)
 
 
-def place(view: View, surface: Surface, s: float, y: float) -> tuple[float, float]:
-    """Pixel (x, y) of the point (s, y) of the surface."""
-    at, row = f32([[s]]), f32([[y]])
-    x, hy, z = to_space(surface.at(surface.radius, at, row), at, row)
-    px, py = view.project(np.array([[x[0, 0], hy[0, 0], z[0, 0]]]))[0]
-    return float(px), float(py)
+def place(view: View, surface: Surface, points: Sequence[tuple[float, float]]) -> Array:
+    """Pixels (N, 2), x and y, of the points (s, y) of the surface."""
+    s, y = f32(points).T[:, None]
+    x, _, z = to_space(surface.at(surface.radius, s, y), s, y)
+    return view.project(np.concatenate([x, y, z]).T)
 
 
-def rotate_normals(view: View, normals: Array) -> Array:
-    """Normals (H, W, 3) of the head's frame in the camera's frame."""
-    return cast(Array, cv2.transform(normals, view.rotation))
+def turn_relief(view: View, relief: Array) -> tuple[Array, Array]:
+    """Splits a surface's relief (H, W, 4) into normals (H, W, 3) in the camera's frame and hollows (H, W)."""
+    rotation = np.zeros((3, 4), np.float32)
+    rotation[:, :3] = view.rotation
+    return cast(Array, cv2.transform(relief, rotation)), relief[..., 3]

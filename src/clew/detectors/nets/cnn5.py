@@ -1,4 +1,4 @@
-"""CNN-5: five convolution blocks and a linear layer (arXiv 2507.15636 names its size, about 0.300 M, not its layers)."""
+"""CNN-5: five convolution blocks and a linear layer (arXiv 2507.15636 gives its size, not its layers)."""
 
 from __future__ import annotations
 

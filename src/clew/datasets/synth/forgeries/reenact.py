@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from clew.datasets.synth.camera import Picture, expose, noise_level, sensor_noise
+from clew.datasets.synth.camera import expose, noise_level, sensor_noise
 from clew.datasets.synth.fields import Array, blur, f32, resize
 from clew.datasets.synth.forge import FORGERIES, Region, Target, blend, weighted_stats
 from clew.datasets.synth.person import Person
 from clew.datasets.synth.render import render
 from clew.datasets.synth.shot import Shot, draw_shot
+from clew.media.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class ReenactStrength:
     """How plainly the generator shows; ranges are drawn from uniformly."""
 
     grid: int = 32  # cells across the frame of the coarsest transposed convolution
-    uneven: tuple[float, float] = (0.05, 0.11)  # amplitude of its uneven overlap
+    uneven: tuple[float, float] = (0.05, 0.12)  # amplitude of its uneven overlap
     reduction: tuple[float, float] = (1.0, 2.0)
     sharpen: tuple[float, float] = (0.0, 1.5)
     colour: float = 0.022  # standard deviation of the colour error
-    noiseless: float = 0.6
+    noiseless: float = 0.7
     feather: tuple[float, float] = (0.012, 0.035)
 
 

@@ -7,24 +7,25 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from clew.datasets.synth.camera import Picture, expose, noise_level, sensor_noise
+from clew.datasets.synth.camera import expose, noise_level, sensor_noise
 from clew.datasets.synth.fields import Array, blur, f32, resize
 from clew.datasets.synth.forge import FORGERIES, Region, Target, blend, weighted_stats
 from clew.datasets.synth.person import Person
 from clew.datasets.synth.render import render
 from clew.datasets.synth.shot import Shot, draw_shot
+from clew.media.pictures import Picture
 
 
 @dataclass(frozen=True)
 class SwapStrength:
     """How clumsy a swap is; ranges are drawn from uniformly, lengths are shares of the frame."""
 
-    reduction: tuple[float, float] = (1.5, 3.2)  # the generator's picture is this much smaller
-    colour_left: tuple[float, float] = (0.25, 0.6)  # share of the colour difference that stays
-    tint: float = 0.035  # further colour error, standard deviation
-    noise: tuple[float, float] = (0.0, 2.2)  # of the target's own noise, where it gets any
-    noiseless: float = 0.4  # share of swaps that get none
-    sharpen: tuple[float, float] = (0.0, 1.6)
+    reduction: tuple[float, float] = (1.4, 2.8)  # the generator's picture is this much smaller
+    colour_left: tuple[float, float] = (0.4, 0.8)  # share of the colour difference that stays
+    tint: float = 0.04  # further colour error, standard deviation
+    noise: tuple[float, float] = (0.2, 2.4)  # of the target's own noise, where it gets any
+    noiseless: float = 0.3  # share of swaps that get none
+    sharpen: tuple[float, float] = (0.4, 3.0)
     erode: tuple[float, float] = (0.0, 0.03)
     feather: tuple[float, float] = (0.006, 0.03)
 

@@ -1,0 +1,1 @@
+"""Pages made from what the others wrote down: one self-contained HTML file per ladder."""

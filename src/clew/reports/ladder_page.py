@@ -1,0 +1,100 @@
+"""The page of a ladder: one HTML file that holds all it shows and opens without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from clew.base.files import write_text
+from clew.base.progress import SILENT, Progress
+from clew.reports import words
+from clew.reports.costs import costs
+from clew.reports.curves import NAMES, curves
+from clew.reports.densities import heatmaps
+from clew.reports.examples import examples
+from clew.reports.figures import key_figures, level_table
+from clew.reports.gaps import gap_chart
+from clew.reports.histories import panels
+from clew.reports.protocol import protocol
+from clew.reports.series import drawn, tickets
+from clew.tickets.ladder import Ladder
+
+PAGE = "report.html"
+TEMPLATES = "templates"
+
+
+def write_page(
+    ladder: Ladder,
+    summary: dict[str, Any],
+    stores: Sequence[Path],
+    out: Path | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """Writes the page of a ladder to `out` (by default `report.html` in its folder) and returns where it is.
+
+    `summary` is the ladder's own; `stores` are where crops for the examples may be read: one that is missing or
+    was changed since costs the examples, nothing else. Equal ladders and crops give equal bytes.
+    """
+    path = ladder.path / PAGE if out is None else out
+    with progress.task("writing the page", 2) as task:
+        content = page_content(ladder, summary, stores)
+        task.advance(1, "charts and tables")
+        write_text(path, render(content))
+        task.advance(1, path.name)
+    return path
+
+
+def page_content(ladder: Ladder, summary: Mapping[str, Any], stores: Sequence[Path]) -> dict[str, Any]:
+    """All that the template shows, by section."""
+    judged = tickets(summary)
+    shown = drawn(summary)
+    return {
+        "summary": summary,
+        "headline": summary["headline"]["text"],
+        "figures": key_figures(ladder, summary),
+        "series": shown,
+        "curves": [(name, curves(summary, figure)) for figure, name in NAMES.items()],
+        "gaps": gap_chart(summary),
+        "rows": level_table(summary),
+        "dense_more": _dense_more(summary),
+        "heatmaps": heatmaps(ladder, judged),
+        "examples": examples(ladder, summary, stores),
+        "panels": panels(ladder, shown),
+        "costs": costs(ladder),
+        "protocol": protocol(ladder, summary),
+        "rewind": ladder.settings["rewind"],
+        "words": words,
+    }
+
+
+def _dense_more(summary: Mapping[str, Any]) -> list[str]:
+    """The dense net's other figures in words."""
+    names = {"eer": "equal error rate", "ap": "average precision"}
+    return [f"{name} {words.spoken(summary['dense'][key])}" for key, name in names.items() if key in summary["dense"]]
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """The HTML text; whatever is not markup made here is escaped, and no script but the page's own may run."""
+    environment = Environment(
+        loader=PackageLoader("clew.reports", TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style, script = (_asset(name) for name in ("page.css", "page.js"))
+    seal = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    template = environment.get_template("ladder.html")
+    return template.render(**content, style=Markup(style), script=Markup(script), script_hash=seal)
+
+
+def _asset(name: str) -> str:
+    return files("clew.reports").joinpath(TEMPLATES, name).read_text(encoding="utf-8")

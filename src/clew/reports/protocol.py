@@ -1,0 +1,134 @@
+"""What a reader needs to do it again: data, network, search, training, and how the numbers are made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clew.reports.words import counted, method_name, percent, whole
+from clew.tickets.ladder import Ladder
+
+Facts = list[tuple[str, str]]
+
+
+def protocol(ladder: Ladder, summary: Mapping[str, Any]) -> list[tuple[str, Facts]]:
+    """Titled lists of facts."""
+    return [
+        ("Data", _data(ladder, summary)),
+        ("Network and search", _search(ladder)),
+        ("Training, the same for every run", _training(ladder)),
+    ]
+
+
+def _data(ladder: Ladder, summary: Mapping[str, Any]) -> Facts:
+    facts: Facts = []
+    for data in ladder.facts["data"]:
+        facts.append(("Dataset", f"{data['name']}: {data['protocol']}"))
+        facts.append(("Content hash", str(data["hash"])))
+    if len(ladder.facts["data"]) > 1:
+        facts.append(("Hash of all", summary["dataset"]["hash"]))
+    for split, name in (("test", "Test split"), ("val", "Validation split")):
+        rows = _once(ladder.scores, split)
+        if rows.num_rows:
+            facts.append((name, _split(rows)))
+    facts.append(("Test clusters", whole(summary["clusters"])))
+    facts.append(
+        ("Scored per", "video, by the mean probability of its pictures" if _has_videos(ladder.scores) else "picture")
+    )
+    return facts
+
+
+def _once(scores: pa.Table, split: str) -> pa.Table:
+    """The rows of one dense run: every sample of the split once."""
+    dense = scores.filter(pc.and_(pc.equal(scores["method"], "dense"), pc.equal(scores["split"], split)))
+    if not dense.num_rows:
+        return dense
+    first = dense.filter(pc.and_(pc.equal(dense["level"], 0.0), pc.equal(dense["controls"], "")))
+    return first.filter(pc.equal(first["seed"], pc.min(first["seed"])))
+
+
+def _split(rows: pa.Table) -> str:
+    by_forgery = Counter(str(name) for name in rows["forgery"].to_pylist())
+    names = sorted(by_forgery, key=lambda name: (name != "real", name))
+    parts = ", ".join(f"{name} {whole(by_forgery[name])}" for name in names)
+    return f"{counted(rows.num_rows, 'picture')} ({parts})"
+
+
+def _has_videos(scores: pa.Table) -> bool:
+    return bool(pc.any(pc.not_equal(pc.fill_null(scores["video"], ""), "")).as_py())
+
+
+def _search(ladder: Ladder) -> Facts:
+    settings = ladder.settings
+    detector = settings["detector"]
+    return [
+        (
+            "Detector",
+            f"{detector['name']}, input {detector['input_size']} \N{MULTIPLICATION SIGN} {detector['input_size']} px, {detector['classes']} classes",
+        ),
+        ("Methods", ", ".join(method_name(name) for name in settings["methods"]) or "none"),
+        ("Scope", f"{settings['scope']}: {_scope(settings['scope'])}"),
+        ("Rewind", f"{settings['rewind']}: {_rewind(settings['rewind'])}"),
+        ("Target levels", ", ".join(percent(level) for level in settings["levels"])),
+        ("Seeds", ", ".join(str(seed) for seed in settings["seeds"])),
+        ("Margin", f"{settings['margin']:g} AUC"),
+        (
+            "Start",
+            f"given weights, SHA-256 {settings['start']}"
+            if settings["start"]
+            else "fresh weights, drawn for each seed",
+        ),
+    ]
+
+
+def _scope(scope: str) -> str:
+    return "one ranking of all prunable weights" if scope == "global" else "every layer pruned to the target by itself"
+
+
+def _rewind(rewind: str) -> str:
+    if rewind == "none":
+        return "survivors go on from their trained values; judged against a dense net trained for as long"
+    if rewind == "init":
+        return "survivors go back to their initial values"
+    if rewind.startswith("step:"):
+        return f"survivors go back to their values after {rewind.partition(':')[2]} steps"
+    return "the learning rate goes back, the weights go on"
+
+
+def _training(ladder: Ladder) -> Facts:
+    training, choices = ladder.settings["training"], ladder.settings["choices"]
+    patience = f", stopped after {training['patience']} without a better validation AUC"
+    facts = [
+        (
+            "Optimiser",
+            f"Adam, learning rate up to {training['lr']:g}, schedule {training['schedule']}, weight decay {training['weight_decay']:g}",
+        ),
+        ("Epochs", f"at most {training['epochs']}{patience}"),
+        (
+            "Batch",
+            f"{training['batch_size']} pictures, {'reals and fakes in equal number' if training['balance'] else 'in random order'}",
+        ),
+        ("Augmentation", str(training["augment"])),
+        (
+            "Epoch kept",
+            "the one of highest validation AUC; test scores play no part" if training["select"] else "the last",
+        ),
+        ("Computed in", f"{choices['precision']}, {choices['memory_format']}, {counted(choices['threads'], 'thread')}"),
+    ]
+    size = _epoch_size(ladder)
+    return facts if size is None else [*facts, ("Pictures per epoch", f"{whole(size)}, in full batches")]
+
+
+def _epoch_size(ladder: Ladder) -> int | None:
+    """Training pictures of one epoch of the dense runs, where they agree."""
+    dense = [
+        run
+        for name, run in sorted(ladder.facts["runs"].items())
+        if run["method"] == "dense" and not run["weights_from"]
+    ]
+    sizes = {divmod(run["pictures"], len(run["history"])) for run in dense if run["history"]}
+    return next(iter(sizes))[0] if len(sizes) == 1 and all(rest == 0 for _, rest in sizes) else None

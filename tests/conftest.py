@@ -1,0 +1,82 @@
+"""Small data that every room's tests share: pictures of noise, the fakes with a trace that a net can learn."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clew.datasets.cropping import crop_dataset
+from clew.media.pictures import encode_jpeg
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+PARTS = {"train": 40, "val": 12, "test": 24}
+
+
+def noise_picture(rng: np.random.Generator, fake: bool, size: int = 32) -> np.ndarray:
+    """A picture (size, size, 3) of smooth noise; a fake has a faint grid in its middle."""
+    picture = cv2.GaussianBlur(rng.random((size, size, 3)).astype(np.float32), (0, 0), 2)
+    picture = 0.5 + (picture - picture.mean()) * 2
+    if fake:
+        part = slice(size // 4, 3 * size // 4)
+        picture[part, part][::2, ::2] += 0.25
+    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def write_folder(root: Path, seed: int = 0, size: int = 32) -> Path:
+    """A dataset in the layout `folder`, two pictures of each cluster, with a groups.csv."""
+    rng = np.random.default_rng(seed)
+    groups = ["path,group"]
+    for part, count in PARTS.items():
+        for number in range(count):
+            for name in ("real", "fake"):
+                path = f"{part}/{name}/{number:03d}.jpg"
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_bytes(encode_jpeg(noise_picture(rng, name == "fake", size), 92))
+                groups.append(f"{path},{part}-{number // 2}")
+    (root / "groups.csv").write_text("\n".join(groups) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def folder_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dataset in the layout `folder`; do not write to it."""
+    return write_folder(tmp_path_factory.mktemp("data") / "noise")
+
+
+@pytest.fixture(scope="session")
+def store_path(folder_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The crop store of `folder_root`; do not write to it."""
+    out = tmp_path_factory.mktemp("stores") / "noise-store"
+    crop_dataset(folder_root, "folder", out)
+    return out
+
+
+@pytest.fixture()
+def fresh_copy(tmp_path: Path) -> Callable[[Path], Path]:
+    """Copies a folder to where a test may spoil it."""
+
+    def copy(source: Path) -> Path:
+        return Path(shutil.copytree(source, tmp_path / source.name))
+
+    return copy
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Measurements of this machine stay out of the user's cache."""
+    import os
+
+    os.environ["CLEW_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def shared(*parts: str) -> Path:
+    """A path in the folder of real data beside the checkout; skips the test where it is not."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs real data at {path}, which is not part of the repository")
+    return path

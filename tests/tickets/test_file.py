@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+
+from clew.base.errors import ClewError
+from clew.tickets.file import TicketFile, parse_ticket, read_ticket, ticket_bytes, write_ticket
+
+HEADER = {
+    "detector": {"name": "cnn5", "input_size": 32, "classes": 2},
+    "protocol": "as-given-v1, 32 px",
+    "search": {},
+    "sparsity": {},
+    "data": [],
+    "metrics": {},
+}
+
+
+def example(seed=0, density=0.3):
+    rng = np.random.default_rng(seed)
+    mask = {"a.weight": rng.random((3, 5, 2)) < density, "b.weight": rng.random((4, 4)) < density}
+    values = {name: np.where(m, rng.standard_normal(m.shape), 0).astype(np.float32) for name, m in mask.items()}
+    rest = {"a.bias": rng.standard_normal(3).astype(np.float32), "n": np.array(7, np.int64)}
+    return TicketFile(HEADER, mask, values, rest)
+
+
+@pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
+def test_round_trip_bit_for_bit(tmp_path, density):
+    ticket = example(density=density)
+    write_ticket(tmp_path / "t.safetensors", ticket)
+    again = read_ticket(tmp_path / "t.safetensors")
+    for part in ("mask", "values", "rest"):
+        first, second = getattr(ticket, part), getattr(again, part)
+        assert first.keys() == second.keys()
+        for name in first:
+            assert (first[name].dtype, first[name].shape) == (second[name].dtype, second[name].shape)
+            assert first[name].tobytes() == second[name].tobytes()
+    assert ticket_bytes(again) == ticket_bytes(ticket) == (tmp_path / "t.safetensors").read_bytes()
+
+
+def test_it_is_an_ordinary_safetensors_file(tmp_path):
+    from safetensors.numpy import load_file
+
+    write_ticket(tmp_path / "t.safetensors", example())
+    assert set(load_file(tmp_path / "t.safetensors")) == {
+        "mask/a.weight", "kept/a.weight", "mask/b.weight", "kept/b.weight", "rest/a.bias", "rest/n",
+    }  # fmt: skip
+
+
+def test_every_flipped_byte_is_refused(tmp_path):
+    data = ticket_bytes(example())
+    path = tmp_path / "t.safetensors"
+    rng = np.random.default_rng(0)
+    for position in range(len(data)):
+        spoiled = bytearray(data)
+        spoiled[position] ^= int(rng.integers(1, 256))
+        path.write_bytes(spoiled)
+        with pytest.raises(ClewError, match=r"t\.safetensors is not a whole ticket"):
+            read_ticket(path)
+
+
+def test_white_space_counts_too():
+    data = ticket_bytes(example())
+    length = int.from_bytes(data[:8], "little")
+    end = 8 + length
+    assert data[end - 1 : end] in (b" ", b"}")
+    spaced = (length + 8).to_bytes(8, "little") + data[8:end] + b" " * 8 + data[end:]
+    with pytest.raises(ValueError, match="checksum"):
+        parse_ticket(spaced)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.99])
+def test_truncated_tickets(tmp_path, share):
+    data = ticket_bytes(example())
+    (tmp_path / "t.safetensors").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ClewError, match=r"t\.safetensors is not a whole ticket"):
+        read_ticket(tmp_path / "t.safetensors")
+
+
+def test_strange_files(tmp_path):
+    from safetensors.numpy import save
+
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(ClewError, match="does not exist"):
+        read_ticket(path)
+    with pytest.raises(ClewError, match="cannot be read"):
+        read_ticket(tmp_path)
+    path.write_bytes(save({"a": np.zeros(3)}))
+    with pytest.raises(ClewError, match="it holds no Clew ticket"):
+        read_ticket(path)
+    path.write_bytes(save({"a": np.zeros(3)}, {"clew": json.dumps({"format": 1})}))
+    with pytest.raises(ClewError, match="its header lacks detector, protocol"):
+        read_ticket(path)
+    path.write_bytes((2**63).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ClewError, match="truncated"):
+        read_ticket(path)
+
+
+def resealed(change):
+    """A ticket changed by somebody who knows how to seal."""
+    import hashlib
+
+    from safetensors.numpy import load, save
+
+    data = ticket_bytes(example())
+    tensors = load(data)
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["clew"])
+    change(header, tensors)
+    header["seal"] = "0" * 64
+    blank = save(tensors, {"clew": json.dumps(header)})
+    return blank.replace(b"0" * 64, hashlib.sha256(blank).hexdigest().encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda h, t: h.update(format=2), "it has format 2, this version of Clew reads 1"),
+        (lambda h, t: h["shapes"].update({"a.weight": [10**9, 10**9]}), "the mask does not fit the shape"),
+        (lambda h, t: h["shapes"].update({"a.weight": [17]}), "does not fit"),
+        (lambda h, t: t.update({"kept/a.weight": t["kept/a.weight"][:-1]}), "surviving values do not fit the mask"),
+        (lambda h, t: t.pop("mask/b.weight"), "mask/b.weight"),
+        (lambda h, t: t.update({"mask/b.weight": t["mask/b.weight"].astype(np.float32)}), "does not fit"),
+    ],
+)
+def test_hostile_but_sealed_tickets(change, why):
+    with pytest.raises((ValueError, KeyError), match=why):
+        parse_ticket(resealed(change))
+
+
+def test_a_pruned_weight_that_lives_is_never_written():
+    ticket = example()
+    ticket.values["a.weight"][~ticket.mask["a.weight"]] = 1e-9
+    with pytest.raises(ValueError, match=r"a\.weight: a pruned weight is not zero"):
+        ticket_bytes(ticket)

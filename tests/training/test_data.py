@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from clew.base.errors import ClewError
+from clew.datasets.cropping import crop_dataset
+from clew.datasets.store import open_store
+from clew.training.augment import AUGMENTATIONS
+from clew.training.data import batches, epoch_order, load_split, steps_per_epoch
+from clew.training.schedule import constant, cosine
+
+
+def test_a_balanced_epoch_shows_each_class_half_of_the_time_and_each_sample_equally_often():
+    labels = np.array([0] * 10 + [1] * 45)
+    order = epoch_order(labels, seed=3, epoch=0, balance=True)
+    assert len(order) == 55
+    assert [int(labels[i]) for i in order] == [0, 1] * 27 + [0]
+    real = np.bincount(order[labels[order] == 0], minlength=10)[:10]
+    fake = np.bincount(order[labels[order] == 1], minlength=55)[10:]
+    assert real.sum() == 28
+    assert (real.min(), real.max()) == (2, 3)
+    assert fake.max() == 1
+
+
+def test_the_order_follows_from_seed_and_epoch_alone():
+    labels = np.arange(40) % 2
+    first = epoch_order(labels, 1, 0, True)
+    np.testing.assert_array_equal(first, epoch_order(labels, 1, 0, True))
+    assert not np.array_equal(first, epoch_order(labels, 1, 1, True))
+    assert not np.array_equal(first, epoch_order(labels, 2, 0, True))
+    assert sorted(epoch_order(labels, 1, 0, False)) == list(range(40))
+
+
+def test_batches_are_full():
+    assert [list(b) for b in batches(np.arange(7), 3)] == [[0, 1, 2], [3, 4, 5]]
+    assert [list(b) for b in batches(np.arange(2), 3)] == [[0, 1]]
+    assert (steps_per_epoch(7, 3), steps_per_epoch(2, 3)) == (2, 1)
+
+
+def test_a_split_of_several_stores(store_path, folder_root, tmp_path):
+    other = crop_dataset(folder_root, "folder", tmp_path / "other", size=48, limit=5)
+    both = load_split([open_store(store_path), other], "test")
+    assert len(both) == 58
+    assert set(both.rows["store"].to_pylist()) == {"noise-store", "other"}
+    crops = both.crops([0, 57], 32)
+    assert crops.shape == (2, 32, 32, 3)
+    np.testing.assert_array_equal(crops[0], both.stores[0].crop(int(both.rows["crop"][0].as_py())))
+
+
+def test_a_split_with_one_class_or_none_names_the_store(folder_root, fresh_copy, tmp_path):
+    root = fresh_copy(folder_root)
+    for path in (root / "test/fake").iterdir():
+        path.write_bytes(b"")
+    store = crop_dataset(root, "folder", tmp_path / "store")
+    with pytest.raises(ClewError, match="store: the split 'test' holds reals only"):
+        load_split([store], "test")
+    with pytest.raises(ClewError, match="no usable samples in the split 'dev'"):
+        load_split([store], "dev")
+
+
+def test_augmentation_flips_half_and_follows_from_its_generator():
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (400, 16, 16, 3)).astype(np.uint8)
+    first = AUGMENTATIONS["standard"](crops.copy(), np.random.default_rng(7))
+    np.testing.assert_array_equal(first, AUGMENTATIONS["standard"](crops.copy(), np.random.default_rng(7)))
+    same = (first == crops).all((1, 2, 3))
+    flipped = (first == crops[:, :, ::-1]).all((1, 2, 3))
+    assert 0.25 < same.mean() < 0.45, "0.5 not flipped x 0.7 not spoiled"
+    assert 0.25 < flipped.mean() < 0.45
+    np.testing.assert_array_equal(AUGMENTATIONS["none"](crops, rng), crops)
+
+
+def test_schedules():
+    assert constant(5, 10) == 1
+    assert [round(cosine(step, 100), 3) for step in (0, 9, 10, 55, 100)] == [0.1, 1.0, 1.0, 0.51, 0.02]
