@@ -181,7 +181,7 @@ def _labels(frame: _Frame, dense: _Line, lines: Sequence[_Line], margin: float |
     items = [(line.label, line.slot, frame.at(*_last(line))) for line in [dense, *lines]]
     if margin is not None:
         end, one = dense.points[-1]
-        items.append((f"Dense {number(-margin, 3, True)[0]} {margin:g}", "limit", frame.at(end, one["mean"] - margin)))
+        items.append(("margin", "limit", frame.at(end, one["mean"] - margin)))
     places = spread([at[1] for _, _, at in items], LABEL_GAP, TOP, BOTTOM)
     rows = []
     for (text, slot, (x, y)), place in zip(items, places, strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.base.errors import ClewError
-from clew.reports.series import Series
+from clew.reports.series import Series, same_level
 from clew.reports.words import percent, whole
 from clew.tickets.ladder import Ladder
 
@@ -96,7 +96,7 @@ def _runs(ladder: Ladder, method: str, level: float) -> list[Mapping[str, Any]]:
     entries = [
         e
         for e in ladder.facts["entries"]
-        if e["method"] == method and not e["controls"] and abs(e["level"] - level) < 1e-9
+        if e["method"] == method and not e["controls"] and same_level(e["level"], level)
     ]
     return [ladder.facts["runs"][entry["run"]] for entry in entries]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from clew.reports.costs import dense_bytes, mean, sizes_of
 from clew.reports.gaps import badge_of
-from clew.reports.series import controls, lead_method, row_at, shown_level, tickets
-from clew.reports.words import NONE, counted, exactly, kilobytes, limits, number, percent, whole
+from clew.reports.series import clears, controls, lead_method, row_at, same_level, shown_level, tickets
+from clew.reports.words import MINUS, NONE, SPACE, counted, exactly, kilobytes, limits, number, percent, whole
 from clew.tickets.ladder import Ladder
 
 
@@ -51,7 +51,7 @@ def key_figures(ladder: Ladder, summary: Mapping[str, Any]) -> list[Figure]:
         "Evidence",
         counted(summary["seeds"], "seed"),
         counted(summary["clusters"], "test cluster"),
-        f"margin {margin:g} AUC; intervals 90{chr(160)}%",
+        f"margin {margin:g} AUC; intervals 90{SPACE}%",
     )
     dense = Figure("Dense AUC", number(auc["mean"]), limits(auc), _seeds(auc))
     return [dense, _reach(summary), _pooled(summary), _file(ladder, summary), evidence]
@@ -74,19 +74,21 @@ def _reach(summary: Mapping[str, Any]) -> Figure:
 def _pooled(summary: Mapping[str, Any]) -> Figure:
     if summary["pooled"] is None:
         return Figure(
-            f"Ticket {chr(8722)} random",
+            f"Ticket {MINUS} random",
             NONE,
-            "no random control from 60\N{NO-BREAK SPACE}% up to compare with",
+            "no random control from 60 % up to compare with",
             tone="open",
         )
     found, start = summary["pooled"]["minus_random"], percent(summary["pooled"]["from"])
-    label = f"{_lead_name(summary)} {chr(8722)} random, AUC from {start} up"
+    label = f"{_lead_name(summary)} {MINUS} random, AUC from {start} up"
+    good = clears(found, 0.0, summary["clusters"])
     if found["low"] is None:
-        verdict, tone = "interval unknown", "open"
+        verdict = "interval unknown"
     elif found["low"] > 0:
-        verdict, tone = "above 0", "good"
+        verdict = "above 0" if good else "above 0, on too little for a verdict"
     else:
-        verdict, tone = "below 0" if found["high"] < 0 else "not clear of 0", "open"
+        verdict = "below 0" if found["high"] < 0 else "not clear of 0"
+    tone = "good" if good else "open"
     return Figure(
         label, number(found["mean"], signed=True), f"{limits(found, signed=True)}: {verdict}", _seeds(found), tone
     )
@@ -98,7 +100,7 @@ def _file(ladder: Ladder, summary: Mapping[str, Any]) -> Figure:
     entries = [
         e
         for e in ladder.facts["entries"]
-        if level is not None and (e["method"], e["controls"]) == (lead, "") and abs(e["level"] - level) < 1e-9
+        if level is not None and (e["method"], e["controls"]) == (lead, "") and same_level(e["level"], level)
     ]
     sizes, full = sizes_of(ladder, entries), dense_bytes(ladder)
     against = "" if full is None else f"dense weights as fp32: {kilobytes(full)}"

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from clew.reports.scales import Linear, domain, ticks
-from clew.reports.series import HELD, Series, tickets
+from clew.reports.series import HELD, Series, clears, tickets
 from clew.reports.svg import joined, tag
 from clew.reports.words import exactly, limits, number, spoken
 
@@ -19,12 +19,11 @@ BADGES = {"losing": ("fails", "Fails"), "undecided": ("open", "Undecided")}
 
 @dataclass(frozen=True)
 class Gap:
-    """One difference of one level: a drawing and its numbers; `text` says that there is none."""
+    """One difference of one level: a drawing and its numbers."""
 
     drawing: Markup
     mean: str
     limits: str
-    clears: bool | None
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,27 @@ class GapChart:
     methods: list[Steps]
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One column: its scale, the bound that its intervals must clear, and the test clusters behind them."""
+
+    scale: Linear
+    bound: float
+    clusters: int
+
+
 def gap_chart(summary: Mapping[str, Any]) -> GapChart | None:
     """The chart of all judged methods; None when there is no level."""
     judged = tickets(summary)
     if not judged:
         return None
-    margin = float(summary["margin"])
-    dense = _scale(judged, "minus_dense", [0.0, -margin])
-    random = _scale(judged, "minus_random", [0.0])
-    steps = [Steps(one.name, one.slot, [_step(row, one, dense, random, margin) for row in one.rows]) for one in judged]
-    return GapChart(_axis(dense, "difference to dense"), _axis(random, "difference to random"), steps)
+    margin, clusters = float(summary["margin"]), int(summary["clusters"])
+    dense = _Side(_scale(judged, "minus_dense", [0.0, -margin]), -margin, clusters)
+    random = _Side(_scale(judged, "minus_random", [0.0]), 0.0, clusters)
+    steps = [Steps(one.name, one.slot, [_step(row, one, dense, random) for row in one.rows]) for one in judged]
+    controlled = any(row["minus_random"] for one in judged for row in one.rows)
+    random_axis = _axis(random.scale, "difference to random") if controlled else Markup("")
+    return GapChart(_axis(dense.scale, "difference to dense"), random_axis, steps)
 
 
 def badge_of(verdict: str | None) -> tuple[str, str]:
@@ -88,32 +98,30 @@ def _scale(judged: Sequence[Series], key: str, always: Sequence[float]) -> Linea
     return Linear(low, high, 2.0, 98.0)
 
 
-def _step(row: Mapping[str, Any], series: Series, dense: Linear, random: Linear, margin: float) -> Step:
+def _step(row: Mapping[str, Any], series: Series, dense: _Side, random: _Side) -> Step:
     badge, verdict = badge_of(row["verdict"])
     name = f"{series.name} at {exactly(row['sparsity'])}"
     against = row["minus_random"]
     return Step(
         exactly(row["sparsity"]),
-        _gap(row["minus_dense"], dense, -margin, f"{name}, minus dense", series.slot),
-        _gap(against, random, 0.0, f"{name}, minus random", series.slot) if against else None,
+        _gap(row["minus_dense"], dense, f"{name}, minus dense", series.slot),
+        _gap(against, random, f"{name}, minus random", series.slot) if against else None,
         badge,
         verdict,
         row["reason"],
     )
 
 
-def _gap(interval: Mapping[str, Any], scale: Linear, bound: float, name: str, slot: str) -> Gap:
-    clears = None if interval["low"] is None else interval["low"] > bound
+def _gap(interval: Mapping[str, Any], side: _Side, name: str, slot: str) -> Gap:
     told = f"{name}: {spoken(interval, signed=True)}"
-    parts = [tag("title", told), *_rules(scale, bound, TRACK)]
+    parts = [tag("title", told), *_rules(side.scale, side.bound, TRACK)]
     if interval["low"] is not None:
-        ends = {"x1": _share(scale(interval["low"])), "x2": _share(scale(interval["high"]))}
+        ends = {"x1": _share(side.scale(interval["low"])), "x2": _share(side.scale(interval["high"]))}
         parts.append(tag("line", **ends, y1=TRACK / 2, y2=TRACK / 2, class_="span"))
-    parts.append(
-        tag("circle", cx=_share(scale(interval["mean"])), cy=TRACK / 2, r=5, class_="dot" if clears else "dot hollow")
-    )
+    kind = "dot" if clears(interval, side.bound, side.clusters) else "dot hollow"
+    parts.append(tag("circle", cx=_share(side.scale(interval["mean"])), cy=TRACK / 2, r=5, class_=kind))
     drawing = tag("svg", *parts, width="100%", height=TRACK, role="img", aria_label=told, class_=f"track pt {slot}")
-    return Gap(drawing, number(interval["mean"], signed=True), limits(interval, signed=True), clears)
+    return Gap(drawing, number(interval["mean"], signed=True), limits(interval, signed=True))
 
 
 def _rules(scale: Linear, bound: float, height: float) -> list[Markup]:
@@ -130,9 +138,14 @@ def _axis(scale: Linear, label: str) -> Markup:
         x = _share(scale(value))
         text = "0" if value == 0 else number(value, digits, signed=True)
         thin = "" if (at - marked.index(0.0) if 0.0 in marked else at) % 2 == 0 else " thin"
-        parts.append(tag("text", text, x=x, y=13, class_=f"tick mid{thin}"))
+        parts.append(tag("text", text, x=x, y=13, class_=f"tick {_anchor(scale(value))}{thin}"))
         parts.append(tag("line", x1=x, x2=x, y1=17, y2=AXIS, class_="base"))
     return tag("svg", joined(parts), width="100%", height=AXIS, role="img", aria_label=f"Axis: {label}", class_="track")
+
+
+def _anchor(place: float) -> str:
+    """Labels near an edge stay within it."""
+    return "start" if place < 8 else "end" if place > 92 else "mid"
 
 
 def _share(value: float) -> str:

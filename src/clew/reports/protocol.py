@@ -65,10 +65,11 @@ def _has_videos(scores: pa.Table) -> bool:
 def _search(ladder: Ladder) -> Facts:
     settings = ladder.settings
     detector = settings["detector"]
+    side = detector["input_size"]
     return [
         (
             "Detector",
-            f"{detector['name']}, input {detector['input_size']} \N{MULTIPLICATION SIGN} {detector['input_size']} px, {detector['classes']} classes",
+            f"{detector['name']}, input {side} \N{MULTIPLICATION SIGN} {side} px, {detector['classes']} classes",
         ),
         ("Methods", ", ".join(method_name(name) for name in settings["methods"]) or "none"),
         ("Scope", f"{settings['scope']}: {_scope(settings['scope'])}"),
@@ -105,12 +106,14 @@ def _training(ladder: Ladder) -> Facts:
     facts = [
         (
             "Optimiser",
-            f"Adam, learning rate up to {training['lr']:g}, schedule {training['schedule']}, weight decay {training['weight_decay']:g}",
+            f"Adam, learning rate up to {training['lr']:g}, schedule {training['schedule']}, "
+            f"weight decay {training['weight_decay']:g}",
         ),
         ("Epochs", f"at most {training['epochs']}{patience}"),
         (
             "Batch",
-            f"{training['batch_size']} pictures, {'reals and fakes in equal number' if training['balance'] else 'in random order'}",
+            f"{training['batch_size']} pictures, "
+            + ("reals and fakes in equal number" if training["balance"] else "in random order"),
         ),
         ("Augmentation", str(training["augment"])),
         (

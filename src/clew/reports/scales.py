@@ -41,7 +41,7 @@ class WeightsLeft:
         wanted = list(levels) if len(levels) <= MOST_OWN_TICKS else [*NICE_SPARSITIES, max(levels)]
         kept = [0.0]
         for value in sorted(set(wanted), reverse=True):
-            if value <= self.top + 1e-9 and all(abs(self(value) - self(other)) >= gap for other in kept):
+            if value <= self.top + 5e-4 and all(abs(self(value) - self(other)) >= gap for other in kept):
                 kept.append(value)
         return sorted(kept)
 

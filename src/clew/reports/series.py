@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clew.reports.words import method_name
+from clew.tickets.verdict import MINIMUM_CLUSTERS, MINIMUM_SEEDS
 
 HELD = ("winning", "matching", "pruned")
 _SLOTS = {"imp": "s1", "one-shot": "s2"}
@@ -82,6 +83,17 @@ def _rows(summary: Mapping[str, Any], method: str, owner: str) -> list[dict[str,
     return sorted(rows, key=lambda row: float(row["target"]))
 
 
+def same_level(one: float, other: float) -> bool:
+    """Whether two targets are one: summaries round them to six decimals."""
+    return abs(one - other) < 1e-6
+
+
+def clears(interval: Mapping[str, Any], bound: float, clusters: int) -> bool:
+    """Whether an interval lies above a bound, with the seeds and clusters that a verdict needs."""
+    enough = interval["n"] >= MINIMUM_SEEDS and clusters >= MINIMUM_CLUSTERS
+    return bool(enough and interval["low"] is not None and interval["low"] > bound)
+
+
 def row_at(series: Series, level: float | None) -> dict[str, Any] | None:
     """The row of a level, None where there is none."""
-    return next((row for row in series.rows if level is not None and abs(row["target"] - level) < 1e-9), None)
+    return next((row for row in series.rows if level is not None and same_level(row["target"], level)), None)

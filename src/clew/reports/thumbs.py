@@ -13,7 +13,7 @@ from clew.reports.words import number, percent
 
 WIDTH, TOP, BOTTOM, HEIGHT = 196.0, 6.0, 78.0, 96.0
 LEFT, RIGHT = 22.0, 194.0
-MOST_LABELS = 7
+LABEL_GAP = 23.0
 
 
 def bars(by_level: Sequence[tuple[float, NDArray[np.float64]]], marked: float, fake: bool) -> Markup:
@@ -24,17 +24,26 @@ def bars(by_level: Sequence[tuple[float, NDArray[np.float64]]], marked: float, f
     slot = (RIGHT - LEFT) / len(by_level)
     parts = [_scale()]
     told = []
-    every = -(-len(by_level) // MOST_LABELS)
+    labelled = _labelled([level for level, _ in by_level], marked, slot)
     for at, (level, values) in enumerate(by_level):
         x = LEFT + (at + 0.5) * slot
         name = "dense" if level == 0 else percent(level)
         told.append(f"{name} {number(float(values.mean()), 2)}")
         here = level == 0 or abs(level - marked) < 1e-9
         parts.append(_bar(x, min(slot * 0.62, 18.0), values, fake, name, here))
-        if at == 0 or at % every == 0 or here:
+        if at in labelled:
             text = "D" if level == 0 else f"{round(100 * level):d}"
             parts.append(tag("text", text, x=x, y=BOTTOM + 14, class_="tick mid strong" if here else "tick mid"))
     return canvas(WIDTH, HEIGHT, "Probability of fake: " + ", ".join(told), *parts, class_="chart bars")
+
+
+def _labelled(levels: Sequence[float], marked: float, slot: float) -> list[int]:
+    """Which bars have room for a label: dense, the marked level and the sparsest come first."""
+    kept: list[int] = []
+    for at in sorted(range(len(levels)), key=lambda at: (levels[at] != 0, abs(levels[at] - marked) > 1e-9, -at)):
+        if all(abs(at - other) * slot >= LABEL_GAP for other in kept):
+            kept.append(at)
+    return kept
 
 
 def _scale() -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clew.base.executors import Executor
@@ -10,7 +11,7 @@ from clew.base.progress import SILENT, Progress
 from clew.detectors.build import resolve
 from clew.tickets.given import given_file
 from clew.tickets.ladder import LADDER, Ladder, read_facts
-from clew.tickets.search import search
+from clew.tickets.search import check, search
 from clew.tickets.settings import LEVELS, MARGIN, SearchSettings
 from clew.training.choices import Choices, choose
 from clew.training.settings import TrainSettings
@@ -57,7 +58,9 @@ def find_tickets(
         margin=margin,
         training=training,
     )
+    weights = given_file(Path(start)) if start is not None else None
     kept = _kept_choices(out)
+    check(paths, replace(asked, choices=kept or asked.choices), out, weights)
     if kept is not None and _fits(kept, precision, memory_format, threads):
         choices, reason = kept, "kept from when this ladder was begun"
     else:
@@ -65,9 +68,9 @@ def find_tickets(
     progress.say(f"precision and layout: {choices.precision} {choices.memory_format} ({reason})")
     return search(
         paths,
-        SearchSettings(**{**asked.__dict__, "choices": choices}),
+        replace(asked, choices=choices),
         out,
-        weights=given_file(Path(start)) if start is not None else None,
+        weights=weights,
         executor=executor,
         progress=progress,
         reason=reason,

@@ -58,13 +58,7 @@ def search(
     margin. `weights`: a file to start from; `reason`: why the settings' automatic choices were made. Raises
     ClewError before any work for unusable stores or a folder that holds something else.
     """
-    opened = [open_store(path) for path in stores]
-    data = _check_data(opened, settings)
-    if weights is not None:
-        settings = replace(settings, start=hash_file(weights))
-        given_state(weights, settings.detector)
-    old = _check_folder(out, settings, data)
-    settings = _grown(settings, old)
+    settings, data, old = check(stores, settings, out, weights)
     place = Place(out.resolve(), tuple(path.resolve() for path in stores), weights and weights.resolve())
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
@@ -76,6 +70,21 @@ def search(
         ) from None
     with lock:
         return _locked(place, settings, data, old, executor or LocalExecutor(), progress, reason)
+
+
+def check(
+    stores: Sequence[Path], settings: SearchSettings, out: Path, weights: Path | None = None
+) -> tuple[SearchSettings, list[dict[str, str]], dict[str, Any]]:
+    """All that can be known to fail before any work; raises ClewError.
+
+    Returns the settings grown by what the ladder has already, what the ladder says of its data, and what it held.
+    """
+    data = _check_data([open_store(path) for path in stores], settings)
+    if weights is not None:
+        settings = replace(settings, start=hash_file(weights))
+        given_state(weights, settings.detector)
+    old = _check_folder(out, settings, data)
+    return _grown(settings, old), data, old
 
 
 def _locked(

@@ -75,5 +75,5 @@ def test_blend_by_hand() -> None:
 
 
 def test_an_unknown_forgery_lists_the_known_ones() -> None:
-    with pytest.raises(ClewError, match="unknown forgery 'swop'.*Did you mean 'swap'.*reenact, swap"):
+    with pytest.raises(ClewError, match=r"unknown forgery 'swop'.*Did you mean 'swap'\?.*reenact, swap"):
         FORGERIES.get("swop")

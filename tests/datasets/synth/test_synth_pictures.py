@@ -137,7 +137,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ClewError, match="unknown layout 'openforensic-crops'.*folder, openforensics-crops"):
+    with pytest.raises(ClewError, match=r"unknown layout 'openforensic-crops'.*folder, openforensics-crops"):
         write_pictures(tmp_path, "openforensic-crops")
     assert sorted(LAYOUTS) == ["folder", "openforensics-crops"]
 

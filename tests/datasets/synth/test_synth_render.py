@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ def test_picture_and_parts_are_float32_in_range(front: Rendered) -> None:
 def test_a_frontal_head_is_upright_and_centred(front: Rendered) -> None:
     assert np.allclose(point(front, "left_eye")[1], point(front, "right_eye")[1], atol=1e-3)
     middle = 0.5 * (point(front, "left_eye") + point(front, "right_eye"))
-    assert abs(middle[0] - point(front, "nose_tip")[0]) < 1e-3
+    assert abs(middle[0] - point(front, "nose_tip")[0]) < 0.01
     assert abs(middle[0] - (SIZE - 1) / 2) < 0.5
     tall = point(front, "chin")[1] - point(front, "left_brow")[1]
     assert 0.62 < tall / SIZE < 0.75
@@ -76,10 +77,10 @@ def test_yaw_turns_the_nose_and_roll_tilts_the_eyes(front: Rendered) -> None:
     )
 
 
-def test_expressions_move_the_face_and_nothing_else(front: Rendered) -> None:
+def test_expressions_move_their_own_part_of_the_face(front: Rendered) -> None:
     opened = render(PERSON, replace(FRONT, mouth_open=0.7), SIZE)
     assert point(opened, "lip_bottom")[1] - point(front, "lip_bottom")[1] > 0.03 * SIZE
-    assert np.allclose(point(opened, "nose_tip"), point(front, "nose_tip"), atol=0.02 * SIZE)
+    assert np.allclose(point(opened, "nose_tip"), point(front, "nose_tip"), atol=1e-3 * SIZE)
     smiling = render(PERSON, replace(FRONT, smile=0.8), SIZE)
     assert point(smiling, "mouth_right")[0] > point(front, "mouth_right")[0] + 1
     closed = render(PERSON, replace(FRONT, eyes_open=0.0), SIZE)
@@ -89,7 +90,7 @@ def test_expressions_move_the_face_and_nothing_else(front: Rendered) -> None:
 
 def test_small_steps_of_pose_move_the_picture_little() -> None:
     steps = [render(PERSON, replace(FRONT, yaw=a, smile=0.02 * a), 64).rgb for a in (0.0, 0.25, 0.5)]
-    jumps = [float(np.abs(b - a).mean()) for a, b in zip(steps, steps[1:], strict=False)]
+    jumps = [float(np.abs(b - a).mean()) for a, b in pairwise(steps)]
     assert 0 < max(jumps) < 0.01
 
 

@@ -47,6 +47,8 @@ class Anatomy:
     chin_y: float
     ear_s: float
     ear_y: float
+    rest_top: float  # brows and chin of the face at rest, which the frame is set by
+    rest_bottom: float
 
 
 def pose_face(person: Person, shot: Shot) -> Anatomy:
@@ -82,6 +84,8 @@ def pose_face(person: Person, shot: Shot) -> Anatomy:
         chin_y=mouth_y + 43.0 * person.chin + 0.8 * drop,
         ear_s=141.0,
         ear_y=15.0,
+        rest_top=-person.brow_height,
+        rest_bottom=nose_y + 21.0 + 1.5 * person.masculine + 43.0 * person.chin,
     )
 
 

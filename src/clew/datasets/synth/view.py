@@ -44,11 +44,10 @@ def _rotation(shot: Shot) -> Array:
 
 
 def make_view(face: Anatomy, shot: Shot, size: int) -> View:
-    """Frames the face like the box of a detector, enlarged: brows to chin fill about FACE_SHARE."""
+    """Frames the face like a detector's box, enlarged: brows to chin fill about FACE_SHARE, whatever the expression."""
     rotation = _rotation(shot)
-    tall = (face.chin_y - 0.6 * face.drop) - face.brow_y
-    frame = tall / FACE_SHARE / shot.zoom
-    middle = np.array([0.0, 0.5 * (face.chin_y - 0.6 * face.drop + face.brow_y) - 7.0, 5.0])
+    frame = (face.rest_bottom - face.rest_top) / FACE_SHARE / shot.zoom
+    middle = np.array([0.0, 0.5 * (face.rest_bottom + face.rest_top) - 7.0, 5.0])
     x, y, _ = rotation @ (middle - PIVOT)
     centre = (float(x) - shot.shift_x * frame, float(y) - shot.shift_y * frame)
     return View(rotation, centre, frame / size, size)

@@ -21,7 +21,7 @@ class ReenactStrength:
     """How plainly the generator shows; ranges are drawn from uniformly."""
 
     grid: int = 32  # cells across the frame of the coarsest transposed convolution
-    uneven: tuple[float, float] = (0.05, 0.12)  # amplitude of its uneven overlap
+    uneven: tuple[float, float] = (0.08, 0.145)  # amplitude of its uneven overlap
     reduction: tuple[float, float] = (1.0, 2.0)
     sharpen: tuple[float, float] = (0.0, 1.5)
     colour: float = 0.022  # standard deviation of the colour error
@@ -66,7 +66,7 @@ def _generate(face: Array, size: int, rng: np.random.Generator, k: ReenactStreng
 def _weights(target: Target, drawn: dict[str, Array], rng: np.random.Generator, k: ReenactStrength) -> Array:
     """Blending weights (size, size) over the mouth, the eyes or both."""
     names = (["mouth"], ["mouth", "left_eye", "right_eye"], ["left_eye", "right_eye"])[
-        int(rng.choice(3, p=[0.45, 0.4, 0.15]))
+        int(rng.choice(3, p=[0.45, 0.45, 0.1]))
     ]
     area = np.zeros((target.size, target.size), np.float32)
     for name in names:

@@ -1,0 +1,28 @@
+"""The examples run as they stand."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def test_the_main_job_in_python(tmp_path):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "find_tickets.py", tmp_path], capture_output=True, text=True, check=True
+    )
+    assert "2 seeds" in done.stdout
+    assert "sparsity 0.800" in done.stdout
+
+
+def test_a_detector_of_ones_own(store_path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "clew.cli.main", "tickets", "find", store_path, "--detector", "own_detector:Small"]
+        + ["--size", "32", "--epochs", "1", "--seeds", "1", "--sparsity", "0.5", "--out", tmp_path / "ladder"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "own_detector:Small on noise-store" in done.stdout
