@@ -1,6 +1,6 @@
 """Training speed of precisions and memory layouts, side by side: crops per second, as ratios to fp32 contiguous.
 
-    python benchmarks/training_speed.py --detector cnn5 --size 64 --threads 1
+python benchmarks/training_speed.py --detector cnn5 --size 64 --threads 1
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def main() -> None:
     candidates = [Choices(p, f, args.threads) for p in PRECISIONS for f in FORMATS]
     speeds = measure(candidates, config, args.batch_size)
     base = speeds["fp32 contiguous"]
-    print(f"{args.detector} at {args.size} px, batch {args.batch_size}, {args.threads} threads, torch {torch.__version__}")
-    print(f"{platform.machine()}, medians of interleaved steps")
+    print(f"{args.detector} at {args.size} px, batch {args.batch_size}, {args.threads} threads")
+    print(f"torch {torch.__version__}, {platform.machine()}, medians of interleaved steps")
     for name, speed in sorted(speeds.items(), key=lambda item: -item[1]):
         print(f"  {name:20} {speed:8.0f} crops/s  {speed / base:5.2f} x")
 

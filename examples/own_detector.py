@@ -1,4 +1,7 @@
-"""A network of your own: clew tickets find STORE --detector own_detector:Small --out LADDER (this folder on PYTHONPATH)."""
+"""A network of your own.
+
+With this folder on PYTHONPATH: clew tickets find STORE --detector own_detector:Small --out LADDER
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def store_path(folder_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return out
 
 
-@pytest.fixture()
+@pytest.fixture
 def fresh_copy(tmp_path: Path) -> Callable[[Path], Path]:
     """Copies a folder to where a test may spoil it."""
 

@@ -9,9 +9,9 @@ from clew.base.files import TEMPORARY, atomic_path, read_json, sweep_temporaries
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
     path = tmp_path / "a.bin"
     write_bytes(path, b"old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+    with pytest.raises(FileNotFoundError), atomic_path(path) as temporary:  # noqa: PT012
         temporary.write_bytes(b"half of the ne")
-        raise RuntimeError
+        (tmp_path / "nowhere").read_bytes()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

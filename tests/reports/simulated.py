@@ -143,6 +143,7 @@ def _facts(run: Run, recipe: Recipe) -> dict[str, Any]:
         "layers": {
             f"blocks.{at}.0.weight": [kept, size] for at, (kept, size) in enumerate(zip(left, sizes, strict=True))
         },
+        "order": [f"blocks.{at}.0.weight" for at in range(recipe.layers)],
         "history": history,
         "best_epoch": EPOCHS,
         "pictures": EPOCHS * PICTURES_PER_EPOCH,

@@ -158,7 +158,7 @@ def test_sparsity_and_layers_are_those_of_the_masks(ladder: Ladder, page: str) -
     assert heat[4][1:] == ["800", heat[4][2], f"{100 * kept / size:.0f}"]
 
 
-def test_layers_are_ordered_by_number_not_by_spelling(tmp_path: Path) -> None:
+def test_layers_are_in_the_networks_order_not_by_spelling(tmp_path: Path) -> None:
     heat = _read(_page(simulate(tmp_path, Recipe(layers=60, seeds=1, levels=(0.5,))))).tables["heat s1"]
     assert [r[0] for r in heat[1:-1]] == [f"blocks.{at}.0.weight" for at in range(60)]
 

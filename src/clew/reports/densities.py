@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew.base.errors import ClewError
 from clew.reports.series import Series, same_level
 from clew.reports.words import percent, whole
 from clew.tickets.ladder import Ladder
@@ -44,37 +42,15 @@ class Heatmap:
 
 
 def heatmaps(ladder: Ladder, judged: Sequence[Series]) -> list[Heatmap]:
-    """A heatmap per judged method, the layers in the network's order where its class can be built."""
+    """A heatmap per judged method, the layers in the network's order."""
     order = layer_order(ladder)
     return [_heatmap(ladder, one, order) for one in judged if order]
 
 
 def layer_order(ladder: Ladder) -> list[str]:
-    """The prunable tensors from input to output: as the network names them, else by their numbers."""
-    known = {name for run in ladder.facts["runs"].values() for name in run["layers"]}
-    named = _named_by_network(ladder)
-    if not known <= set(named):
-        named = sorted(known, key=_by_numbers)
-    return [name for name in named if name in known]
-
-
-def _named_by_network(ladder: Ladder) -> list[str]:
-    """The names in the order of the network's class; none for one from outside, whose code no page shall run."""
-    dense = next((e for e in ladder.facts["entries"] if e["method"] == "dense" and e["level"] == 0), None)
-    if dense is None or ":" in ladder.settings["detector"]["name"]:
-        return []
-    try:
-        ticket = ladder.ticket("dense", 0.0, int(dense["seed"]))
-        return [] if ":" in ticket.config.name else list(ticket.detector().state_dict())
-    except ClewError:  # the ticket's file is gone
-        return []
-
-
-def _by_numbers(name: str) -> list[tuple[int, int, str]]:
-    """Orders blocks.2 before blocks.10, and the last linear layer, by its usual names, after all."""
-    last = name.split(".")[0] in ("head", "fc", "classifier")
-    parts = re.split(r"(\d+)", name)
-    return [(int(last), 0, ""), *((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts)]
+    """The prunable tensors from input to output."""
+    runs = ladder.facts["runs"].values()
+    return next((list(run["order"]) for run in runs), [])
 
 
 def _heatmap(ladder: Ladder, series: Series, order: Sequence[str]) -> Heatmap:

@@ -190,6 +190,7 @@ def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> 
         "prunable": masks.prunable_count(mask),
         "macs": sum(uses[name] * kept.size for name, kept in mask.items()),
         "layers": masks.layer_counts(mask),
+        "order": list(mask),  # the layers from input to output: JSON objects keep no order here
         "history": trained.history,
         "best_epoch": trained.best_epoch,
         "pictures": trained.pictures,

@@ -21,8 +21,8 @@ class SwapStrength:
     """How clumsy a swap is; ranges are drawn from uniformly, lengths are shares of the frame."""
 
     reduction: tuple[float, float] = (1.4, 2.8)  # the generator's picture is this much smaller
-    colour_left: tuple[float, float] = (0.5, 0.9)  # share of the colour difference that stays
-    tint: float = 0.05  # further colour error, standard deviation
+    colour_left: tuple[float, float] = (0.45, 0.85)  # share of the colour difference that stays
+    tint: float = 0.045  # further colour error, standard deviation
     noise: tuple[float, float] = (0.2, 2.4)  # of the target's own noise, where it gets any
     noiseless: float = 0.3  # share of swaps that get none
     sharpen: tuple[float, float] = (0.4, 3.0)
