@@ -74,9 +74,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["CLEW_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
-def shared(*parts: str) -> Path:
-    """A path in the folder of real data beside the checkout; skips the test where it is not."""
-    path = SHARED.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"needs real data at {path}, which is not part of the repository")
-    return path
+@pytest.fixture(scope="session")
+def shared() -> Callable[..., Path]:
+    """Finds a path in the folder of real data beside the checkout; skips the test where it is not."""
+
+    def find(*parts: str) -> Path:
+        path = SHARED.joinpath(*parts)
+        if not path.exists():
+            pytest.skip(f"needs real data at {path}, which is not part of the repository")
+        return path
+
+    return find
