@@ -33,6 +33,12 @@ def test_every_ticket_has_its_control_and_shared_runs_share_it():
     assert len(runs) == 7
 
 
+def test_with_a_threshold_per_layer_one_control_serves_all_methods():
+    runs, entries = planned(scope="local")
+    assert entries["random", "one-shot", 0.8] == entries["random", "imp", 0.8] == "random-of-imp-s0-80"
+    assert len(runs) == 6
+
+
 def test_where_weights_go_on_the_dense_net_trains_on_as_long():
     runs, entries = planned(rewind="none")
     assert runs["imp-s0-80"].weights_from == "imp-s0-50"

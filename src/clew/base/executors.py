@@ -81,7 +81,8 @@ class LocalExecutor:
                 _schedule(pool, jobs, outcome, ledger, done, count)
             except BrokenProcessPool:
                 raise ClewError(
-                    "a worker process was killed (out of memory?): nothing finished is lost, the same command goes on."
+                    "a worker process was killed: nothing finished is lost, the same command goes on. Out of memory? "
+                    "In a script of your own, is the call below `if __name__ == '__main__':`?"
                 ) from None
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)

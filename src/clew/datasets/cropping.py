@@ -40,9 +40,9 @@ class Protocol:
 
 
 def crop_dataset(
-    root: Path,
+    root: Path | str,
     layout: str,
-    out: Path,
+    out: Path | str,
     *,
     size: int | None = None,
     limit: int | None = None,
@@ -54,6 +54,7 @@ def crop_dataset(
     and class. A store that is already there with the same content plan is opened as it is; an unfinished one is
     gone on with. Raises ClewError for a wrong layout, for a store made otherwise, or when nothing is readable.
     """
+    root, out = Path(root), Path(out)
     items = layouts.get(layout)(root)
     if size is not None and not 16 <= size <= 4096:
         raise ClewError(f"--size {size}: expected 16 to 4096 pixels.")

@@ -43,6 +43,12 @@ def resolve(name: str, input_size: int | None = None, classes: int = 2) -> Confi
     return Config(name, input_size or facts.input_size, classes)
 
 
+def network(config: Config) -> nn.Module:
+    """A network to load weights into: as `build`, but the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return build(config.name, config.input_size, config.classes)
+
+
 def facts_of(name: str) -> Facts:
     """The facts of a network."""
     return cast(Facts, _factory(name).facts)  # type: ignore[attr-defined]

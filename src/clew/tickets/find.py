@@ -43,7 +43,8 @@ def find_tickets(
     `levels` are target sparsities; `rewind` none, init or step:K; `start` weights to begin with and to rewind to;
     `input_size` in pixels (None: the detector's own); `margin` in AUC. `precision` fp32, bf16 or auto and
     `memory_format` contiguous, channels-last or auto are settled once and kept in the ladder. Raises ClewError
-    before any training for whatever cannot work.
+    before any training for whatever cannot work. Trainings run in spawned processes: a script calls this below
+    `if __name__ == "__main__":`.
     """
     paths = [Path(stores)] if isinstance(stores, str | Path) else [Path(store) for store in stores]
     out, training = Path(out), training or TrainSettings()

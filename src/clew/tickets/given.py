@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.detectors.base import Config
-from clew.detectors.build import build
+from clew.detectors.build import network
 from clew.tickets.file import TicketFile, parse_ticket
 from clew.tickets.ladder import TICKETS
+from clew.tickets.ticket import state_in
 from clew.training.weights import State, fit_state, load_weights
 
 
@@ -30,15 +29,13 @@ def given_file(path: Path) -> Path:
 
 def given_state(path: Path, config: Config) -> State:
     """The state in given weights, checked against the detector; raises ClewError when it does not fit."""
-    with torch.random.fork_rng(devices=[]):
-        module = build(config.name, config.input_size, config.classes)
+    module = network(config)
     ticket = _as_ticket(path)
     if ticket is None:
         return fit_state(module, load_weights(path), str(path))
     if ticket.header["detector"]["name"] != config.name:
         raise ClewError(f"{path} is a ticket of {ticket.header['detector']['name']}, the search is for {config.name}.")
-    state = {name: torch.tensor(t) for name, t in {**ticket.rest, **ticket.values}.items()}
-    return fit_state(module, state, str(path))
+    return fit_state(module, state_in(ticket), str(path))
 
 
 def given_hash(path: Path) -> str:

@@ -19,7 +19,7 @@ from clew.base.files import read_json, write_json
 from clew.base.hashing import stable_seed
 from clew.datasets.index import write_table
 from clew.datasets.store import open_store
-from clew.detectors.build import build, initial_state
+from clew.detectors.build import initial_state, network
 from clew.detectors.layers import prunable, uses_per_weight
 from clew.tickets import masks
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
@@ -28,6 +28,7 @@ from clew.tickets.masks import Mask
 from clew.tickets.methods import methods
 from clew.tickets.runs import DENSE, Rewind, Run
 from clew.tickets.settings import SearchSettings
+from clew.tickets.ticket import state_in
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
 from clew.training.choices import thread_count
@@ -103,12 +104,12 @@ def _start(place: Place, settings: SearchSettings, run: Run) -> Start:
     if run.method == DENSE:
         if run.weights_from:
             parent = read_ticket(place.ticket(run.weights_from))
-            return Start(_state(parent), mask=_torch_mask(parent.mask), flat=True)
+            return Start(state_in(parent), mask=_torch_mask(parent.mask), flat=True)
         return _first_start(place, settings, run)
     source = read_ticket(place.ticket(run.mask_from))
     mask = methods.get(run.method).mask(run, source.values, source.mask, settings.scope)
     if run.weights_from:
-        return Start(_state(read_ticket(place.ticket(run.weights_from))), mask=_torch_mask(mask), flat=True)
+        return Start(state_in(read_ticket(place.ticket(run.weights_from))), mask=_torch_mask(mask), flat=True)
     state, _ = load_state(place.rewind(run.seed))
     return Start(state, step=rewind.step, mask=_torch_mask(mask))
 
@@ -128,9 +129,7 @@ def _first_start(place: Place, settings: SearchSettings, run: Run) -> Start:
 
 
 def _prunable(settings: SearchSettings) -> list[str]:
-    config = settings.detector
-    with torch.random.fork_rng(devices=[]):
-        return prunable(build(config.name, config.input_size, config.classes))
+    return prunable(network(settings.detector))
 
 
 def _rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
@@ -140,18 +139,13 @@ def _rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int
     return rewind.step, lambda state: save_state(place.rewind(run.seed), state)
 
 
-def _state(ticket: TicketFile) -> State:
-    return {name: torch.from_numpy(np.array(t)) for name, t in {**ticket.rest, **ticket.values}.items()}
-
-
 def _torch_mask(mask: Mask) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(kept) for name, kept in mask.items()}
 
 
 def _logits(settings: SearchSettings, state: State, splits: dict[str, Samples]) -> dict[str, np.ndarray[Any, Any]]:
     config = settings.detector
-    with torch.random.fork_rng(devices=[]):
-        module = build(config.name, config.input_size, config.classes)
+    module = network(config)
     module.load_state_dict(state)
     module = settings.choices.place(module)
     return {s: logits_of(module, splits[s], config.input_size, settings.choices) for s in SCORED}
@@ -172,9 +166,7 @@ def _scores(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]])
 
 def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> dict[str, Any]:
     config = settings.detector
-    with torch.random.fork_rng(devices=[]):
-        module = build(config.name, config.input_size, config.classes)
-    uses = uses_per_weight(module, config.input_size)
+    uses = uses_per_weight(network(config), config.input_size)
     dead = all(not kept.any() for kept in mask.values())
     if dead:
         raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")

@@ -28,7 +28,7 @@ def plan_seed(settings: SearchSettings, seed: int) -> tuple[list[Run], list[Entr
         for name in sorted(settings.methods):
             method = methods.get(name)
             if method.control == control:
-                new_runs, new_entries = method.plan(seed, settings.levels, rewind, tuple(tickets))
+                new_runs, new_entries = method.plan(seed, settings.levels, settings.scope, rewind, tuple(tickets))
                 runs += new_runs
                 entries += new_entries
                 tickets += [] if control else new_entries

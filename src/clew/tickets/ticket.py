@@ -14,7 +14,7 @@ from torch import nn
 
 from clew.base.errors import ClewError
 from clew.detectors.base import Config
-from clew.detectors.build import build
+from clew.detectors.build import network
 from clew.media.pictures import resize
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
 from clew.tickets.masks import Mask, sparsity
@@ -54,13 +54,11 @@ class Ticket:
 
     def state(self) -> State:
         """Weights and buffers, pruned weights zero."""
-        content = self.content
-        return {name: torch.from_numpy(np.array(t)) for name, t in {**content.rest, **content.values}.items()}
+        return state_in(self.content)
 
     def detector(self) -> nn.Module:
         """The network with the mask applied, in evaluation mode: smaller to keep, no faster to run."""
-        config = self.config
-        module = build(config.name, config.input_size, config.classes)
+        module = network(self.config)
         module.load_state_dict(fit_state(module, self.state(), self.where))
         return module.eval()
 
@@ -81,6 +79,11 @@ class Ticket:
     def save(self, path: Path | str) -> None:
         """Writes the ticket file, atomically."""
         write_ticket(Path(path), self.content)
+
+
+def state_in(content: TicketFile) -> State:
+    """The weights and buffers in a ticket file, as torch tensors of their own."""
+    return {name: torch.from_numpy(np.array(t)) for name, t in {**content.rest, **content.values}.items()}
 
 
 def load_ticket(path: Path | str) -> Ticket:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clew.base.errors import ClewError
 from clew.base.hashing import stable_seed
 from clew.detectors.base import Config
-from clew.detectors.build import build
+from clew.detectors.build import network
 from clew.training import metrics
 from clew.training.augment import AUGMENTATIONS
 from clew.training.choices import Choices
@@ -133,8 +133,7 @@ class _Loop:
         self.config, self.settings, self.choices, self.start = config, settings, choices, start
         self.train_split, self.val_split, self.seed = train_split, val_split, seed
         self.at_step, self.report = at_step, report
-        with torch.random.fork_rng(devices=[]):
-            self.module = build(config.name, config.input_size, config.classes)
+        self.module = network(config)
         self.module.load_state_dict(start.state)
         self.module = choices.place(self.module).train()
         self.per_epoch = steps_per_epoch(len(train_split), settings.batch_size)

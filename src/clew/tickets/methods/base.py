@@ -17,7 +17,7 @@ class Method(Protocol):
     control: bool
 
     def plan(
-        self, seed: int, levels: Sequence[float], rewind: Rewind, tickets: Sequence[Entry]
+        self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
     ) -> tuple[list[Run], list[Entry]]:
         """The runs and the entries of one seed; `tickets`: the entries that a control is for."""
 

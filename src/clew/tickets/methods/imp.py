@@ -16,7 +16,7 @@ class IMP:
     control = False
 
     def plan(
-        self, seed: int, levels: Sequence[float], rewind: Rewind, tickets: Sequence[Entry]
+        self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
     ) -> tuple[list[Run], list[Entry]]:
         """A chain of runs, one per level."""
         runs, before = [], dense_id(seed)

@@ -16,7 +16,7 @@ class OneShot:
     control = False
 
     def plan(
-        self, seed: int, levels: Sequence[float], rewind: Rewind, tickets: Sequence[Entry]
+        self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
     ) -> tuple[list[Run], list[Entry]]:
         """One run per level, but for those that are other tickets' runs already."""
         dense = dense_id(seed)
