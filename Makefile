@@ -16,7 +16,7 @@ demo: setup  ## the main job on embedded data: search, verdict, report
 	$(BIN)/clew demo
 
 test: setup  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types, import order
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ def demo(
     start = time.monotonic()
     folder = out or Path("clew-demo" + (f"-{seed}" if seed else ""))
     shown = progress()
-    pictures, store = folder / "pictures", folder / "store"
+    pictures, store = folder / "pictures", folder / "drawn-people"
     layout = "openforensics-crops"
     write_pictures(pictures, layout, people=PEOPLE, per_person=PER_PERSON, size=DRAWN, seed=seed, progress=shown)
     crop_dataset(pictures, layout, store, progress=shown)
