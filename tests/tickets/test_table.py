@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
 from clew.base.errors import ClewError
+from clew.tickets.estimates import counted_clusters
 from clew.tickets.table import ladder_table
 
 PEOPLE, FRAMES, SEEDS = 50, 2, 3
@@ -366,7 +366,9 @@ def test_what_is_missing_altogether_is_said(runs: dict[Run, np.ndarray]) -> None
         _show(no_dense, resamples=20)
 
 
-def test_two_thousand_resamples_take_seconds(runs: dict[Run, np.ndarray]) -> None:
-    start = time.perf_counter()
-    _show(runs, resamples=2000)
-    assert time.perf_counter() - start < 10
+def test_clusters_of_a_rare_class_limit_those_that_count():
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    assert counted_clusters(labels, np.array(list("aabcdefg"))) == 4, "two clusters of reals among seven"
+    assert counted_clusters(labels, np.array(list("abcabcab"))) == 3, "clusters that hold both all count"
+    assert counted_clusters(labels[1:7], np.array(list("abcdef"))) == 4
+    assert counted_clusters(labels[2:4], np.array(list("ab"))) == 2

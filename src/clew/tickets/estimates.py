@@ -47,7 +47,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Measured:
-    """All cells of a ladder on the test split of one store that holds C `clusters`."""
+    """All cells of a ladder on the test split of one store in which C `clusters` count (`counted_clusters`)."""
 
     cells: Mapping[Cell, Figures]
     clusters: int
@@ -85,7 +85,17 @@ def measure(scores: pa.Table, store: str | None, resamples: int, rng: np.random.
             if not np.isnan(values[at]).any()
         }
         cells[cell] = Figures(**found)
-    return Measured(cells, len(np.unique(bench.clusters)))
+    return Measured(cells, counted_clusters(bench.labels, bench.clusters))
+
+
+def counted_clusters(labels: Array, clusters: Array) -> int:
+    """How many of the clusters (V,) count: all, but at most twice those that hold the rarer label.
+
+    Where one class lies in few clusters, the spread over clusters rests on these few: with 2 clusters of reals
+    among 40, intervals that count 40 were simulated to be wrong 10 % of the time on one side instead of 5 %.
+    """
+    rarer = min(len(np.unique(clusters[labels == label])) for label in (0, 1))
+    return min(len(np.unique(clusters)), 2 * rarer)
 
 
 def _numbers(bench: _Bench, resamples: int, rng: np.random.Generator) -> dict[str, tuple[Array, Array]]:
