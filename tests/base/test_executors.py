@@ -113,10 +113,14 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     worker = int(note.read_text())
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    while time.monotonic() < deadline:
-        try:
-            os.kill(worker, 0)
-        except ProcessLookupError:
-            return
+    while alive(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
-    pytest.fail("the worker outlived its parent")
+    assert not alive(worker), "the worker outlived its parent"
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
