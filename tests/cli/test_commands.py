@@ -1,9 +1,12 @@
 """Every command as a user meets it: help with an example, JSON, and one clear line for bad input."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +150,20 @@ def test_a_ladder_of_another_detector_is_left_alone(store_path, tmp_path):
 
 def test_wrong_usage_is_exit_code_2():
     assert "No such option" in clew("tickets", "show", "--frobnicate", code=2)[1]
+
+
+def test_ctrl_c_says_that_nothing_is_lost(store_path, tmp_path):
+    words = ["tickets", "find", store_path, *SMALL, "--epochs", "5000", "--patience", "5000", "--out", tmp_path / "o"]
+    search = subprocess.Popen(
+        [sys.executable, "-m", "clew.cli.main", *map(str, words)], stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "o" / "rewind").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(search.pid, signal.SIGINT)
+    errors = search.communicate(timeout=60)[1].decode()
+    assert search.returncode == 130
+    assert "interrupted: nothing finished is lost" in errors
 
 
 README = Path(__file__).resolve().parents[2] / "README.md"

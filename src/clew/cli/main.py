@@ -11,6 +11,8 @@ from clew.base.errors import ClewError
 from clew.cli import data_crop, data_synth, demo, tickets_find, tickets_show, train
 from clew.cli.console import errors
 
+INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
+
 app = typer.Typer(
     name="clew",
     help="Find, prove and ship the winning ticket inside a deepfake detector.",
@@ -55,9 +57,10 @@ def run() -> None:
     except ModuleNotFoundError as error:
         errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("interrupted: nothing finished is lost, the same command goes on.", style="yellow")
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            errors.print("interrupted: nothing finished is lost, the same command goes on.", style="yellow")
+        raise
 
 
 if __name__ == "__main__":
