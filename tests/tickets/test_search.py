@@ -19,7 +19,7 @@ from clew.tickets.ladder import SCHEMA, open_ladder
 from clew.tickets.masks import is_nested, layer_counts, prune
 from clew.tickets.search import search
 from clew.tickets.settings import SearchSettings
-from clew.tickets.ticket import load_ticket
+from clew.tickets.ticket import Ticket, load_ticket
 from clew.training.settings import TrainSettings
 from clew.training.weights import load_state
 
@@ -230,6 +230,16 @@ def test_a_ticket_is_saved_again_bit_for_bit(ladder, tmp_path):
     assert (tmp_path / "copy.safetensors").read_bytes() == source.read_bytes()
 
 
+def test_a_ticket_names_no_code_to_run(ladder, tmp_path, monkeypatch):
+    (tmp_path / "evil_nets.py").write_text("raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    content = ladder.ticket("imp", 0.8, 0).content
+    named = {**content.header, "detector": {"name": "evil_nets:Net", "input_size": 32, "classes": 2}}
+    Ticket(replace(content, header=named)).save(tmp_path / "t.safetensors")
+    with pytest.raises(ClewError, match="import evil_nets first if you trust it"):
+        load_ticket(tmp_path / "t.safetensors").predict(np.zeros((1, 32, 32, 3), np.uint8))
+
+
 class NoExecutor:
     def run(self, jobs, description, progress, done):
         from clew.base.executors import Outcome
@@ -326,6 +336,9 @@ def test_ladders_that_are_none(ladder, tmp_path):
         ({**facts, "format": 9}, r"ladder\.json has format 9"),
         ({**facts, "complete": False}, "an unfinished search: run the same"),
         ([1], r"ladder\.json is not the description of a ladder"),
+        ({**facts, "settings": {}}, "is not the description"),
+        ({**facts, "data": []}, "is not the description"),
+        ({**facts, "runs": {}}, "is not the description"),
     ):
         (copy / "ladder.json").write_text(json.dumps(content))
         with pytest.raises(ClewError, match=why):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clew.base.errors import ClewError
 from clew.cli.console import Json, finish
 from clew.cli.tables import ladder_lines
 
@@ -27,7 +28,11 @@ def show(
     from clew.tickets.file import read_ticket
 
     header = read_ticket(path).header
-    finish({**header, "bytes": path.stat().st_size}, json, *_ticket_lines(path, header))
+    try:
+        lines = _ticket_lines(path, header)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ClewError(f"{path}: its header is not that of a ticket of a search ({error!r}).") from None
+    finish({**header, "bytes": path.stat().st_size}, json, *lines)
 
 
 def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:

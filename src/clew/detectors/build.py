@@ -25,11 +25,7 @@ def build(name: str, input_size: int | None = None, classes: int = 2) -> nn.Modu
     (input_size, classes) with an attribute `facts` (Facts).
     """
     factory = _factory(name)
-    facts = getattr(factory, "facts", None)
-    if not isinstance(facts, Facts):
-        raise ClewError(
-            f"detector '{name}' states no facts: give the factory an attribute 'facts' (clew.detectors.Facts)."
-        )
+    facts = _stated_facts(name, factory)
     module = factory(input_size=input_size or facts.input_size, classes=classes)
     if not isinstance(module, nn.Module):
         raise ClewError(f"detector '{name}': expected a torch module, the factory returned {type(module).__name__}.")
@@ -38,9 +34,11 @@ def build(name: str, input_size: int | None = None, classes: int = 2) -> nn.Modu
 
 def resolve(name: str, input_size: int | None = None, classes: int = 2) -> Config:
     """The config of a network, with its input size filled in; raises ClewError as `build` does."""
-    facts = cast(Facts, getattr(_factory(name), "facts", None))
-    build(name, input_size, classes)
-    return Config(name, input_size or facts.input_size, classes)
+    factory = _factory(name)
+    facts = _stated_facts(name, factory)
+    config = Config(name, input_size or facts.input_size, classes)
+    network(config)
+    return config
 
 
 def network(config: Config) -> nn.Module:
@@ -51,7 +49,7 @@ def network(config: Config) -> nn.Module:
 
 def facts_of(name: str) -> Facts:
     """The facts of a network."""
-    return cast(Facts, _factory(name).facts)  # type: ignore[attr-defined]
+    return _stated_facts(name, _factory(name))
 
 
 def initial_state(config: Config, seed: int) -> dict[str, Tensor]:
@@ -60,6 +58,15 @@ def initial_state(config: Config, seed: int) -> dict[str, Tensor]:
         torch.manual_seed(seed)
         module = build(config.name, config.input_size, config.classes)
     return {key: value.detach().clone() for key, value in module.state_dict().items()}
+
+
+def _stated_facts(name: str, factory: Factory) -> Facts:
+    facts = getattr(factory, "facts", None)
+    if not isinstance(facts, Facts):
+        raise ClewError(
+            f"detector '{name}' states no facts: give the factory an attribute 'facts' (clew.detectors.Facts)."
+        )
+    return facts
 
 
 def _factory(name: str) -> Factory:

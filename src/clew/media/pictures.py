@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.base.errors import ClewError
-from clew.base.files import write_bytes
 
 Picture = NDArray[np.uint8]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
@@ -142,8 +141,3 @@ def encode_jpeg(picture: Picture, quality: int) -> bytes:
     if not done:
         raise ClewError(f"a picture of shape {picture.shape} cannot be written as JPEG.")
     return data.tobytes()
-
-
-def write_jpeg(path: Path, picture: Picture, quality: int) -> None:
-    """Writes `picture` as JPEG to `path`, atomically."""
-    write_bytes(path, encode_jpeg(picture, quality))

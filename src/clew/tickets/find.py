@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from clew.base.errors import ClewError
 from clew.base.executors import Executor
 from clew.base.progress import SILENT, Progress
 from clew.detectors.build import resolve
@@ -80,7 +81,12 @@ def find_tickets(
 
 def _kept_choices(out: Path) -> Choices | None:
     """What was settled when the ladder was begun."""
-    return Choices(**read_facts(out)["settings"]["choices"]) if (out / LADDER).exists() else None
+    if not (out / LADDER).exists():
+        return None
+    try:
+        return Choices(**read_facts(out)["settings"]["choices"])
+    except TypeError as error:
+        raise ClewError(f"{out / LADDER}: its choices cannot be read ({error}): choose another --out.") from None
 
 
 def _fits(choices: Choices, precision: str, memory_format: str, threads: int) -> bool:

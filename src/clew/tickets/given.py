@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from clew.base.errors import ClewError
-from clew.base.hashing import hash_file
 from clew.detectors.base import Config
 from clew.detectors.build import network
 from clew.tickets.file import TicketFile, parse_ticket
@@ -36,11 +35,6 @@ def given_state(path: Path, config: Config) -> State:
     if ticket.header["detector"]["name"] != config.name:
         raise ClewError(f"{path} is a ticket of {ticket.header['detector']['name']}, the search is for {config.name}.")
     return fit_state(module, state_in(ticket), str(path))
-
-
-def given_hash(path: Path) -> str:
-    """SHA-256 of the file of weights."""
-    return hash_file(path)
 
 
 def _as_ticket(path: Path) -> TicketFile | None:

@@ -130,8 +130,20 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What ladder.json says, its shape checked."""
     facts = read_json(path / LADDER)
     wanted = {"format", "settings", "data", "runs", "entries"}
-    if not isinstance(facts, dict) or not wanted <= set(facts):
+    if not isinstance(facts, dict) or not wanted <= set(facts) or not _well_formed(facts):
         raise ClewError(f"{path / LADDER} is not the description of a ladder: choose another folder.")
     if facts["format"] != FORMAT:
         raise ClewError(f"{path / LADDER} has format {facts['format']!r}; this version of Clew reads {FORMAT}.")
     return facts
+
+
+def _well_formed(facts: dict[str, Any]) -> bool:
+    """Whether what others look into is there: the settings' parts, the stores, the runs of the entries."""
+    settings, data, runs, entries = (facts[key] for key in ("settings", "data", "runs", "entries"))
+    try:
+        parts = all(isinstance(settings[key], dict) for key in ("detector", "training", "choices"))
+        lists = all(isinstance(settings[key], list) for key in ("methods", "levels", "seeds"))
+        stores = bool(data) and all(isinstance(d[key], str) for d in data for key in ("name", "hash", "protocol"))
+        return parts and lists and stores and all(isinstance(runs[entry["run"]], dict) for entry in entries)
+    except (KeyError, TypeError, IndexError):
+        return False

@@ -23,6 +23,7 @@ from clew.detectors.build import initial_state, network
 from clew.detectors.layers import prunable, uses_per_weight
 from clew.tickets import masks
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
+from clew.tickets.given import given_state
 from clew.tickets.ladder import REWIND, TICKETS, UNFINISHED
 from clew.tickets.masks import Mask
 from clew.tickets.methods import methods
@@ -108,6 +109,8 @@ def _start(place: Place, settings: SearchSettings, run: Run) -> Start:
         return _first_start(place, settings, run)
     source = read_ticket(place.ticket(run.mask_from))
     mask = methods.get(run.method).mask(run, source.values, source.mask, settings.scope)
+    if not masks.remaining(mask):
+        raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
     if run.weights_from:
         return Start(state_in(read_ticket(place.ticket(run.weights_from))), mask=_torch_mask(mask), flat=True)
     state, _ = load_state(place.rewind(run.seed))
@@ -119,17 +122,11 @@ def _first_start(place: Place, settings: SearchSettings, run: Run) -> Start:
     if place.weights is None:
         state = initial_state(settings.detector, stable_seed("init", run.seed))
     else:
-        from clew.tickets.given import given_state
-
         state = given_state(place.weights, settings.detector)
     if settings.rewind == "init":
         save_state(place.rewind(run.seed), state)
-    weights = {name: state[name] for name in _prunable(settings)}
-    return Start(state, mask={name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
-
-
-def _prunable(settings: SearchSettings) -> list[str]:
-    return prunable(network(settings.detector))
+    names = prunable(network(settings.detector))
+    return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
 
 
 def _rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
@@ -167,9 +164,6 @@ def _scores(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]])
 def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> dict[str, Any]:
     config = settings.detector
     uses = uses_per_weight(network(config), config.input_size)
-    dead = all(not kept.any() for kept in mask.values())
-    if dead:
-        raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
     return {
         "method": run.method,
         "seed": run.seed,

@@ -37,7 +37,8 @@ from clew.tickets.one_run import Place, do_run, is_whole, run_facts
 from clew.tickets.plan import plan
 from clew.tickets.runs import Entry, Rewind, Run
 from clew.tickets.settings import EXTENDABLE, SearchSettings
-from clew.training.data import load_split, steps_per_epoch
+from clew.training.data import load_split
+from clew.training.loop import total_steps
 
 LOCK = ".lock"
 
@@ -69,6 +70,7 @@ def search(
             f"{out}: another search is at work in this ladder; wait for it or choose another --out."
         ) from None
     with lock:
+        old = _check_folder(out, settings, data)  # another search may have finished since
         return _locked(place, settings, data, old, executor or LocalExecutor(), progress, reason)
 
 
@@ -126,7 +128,7 @@ def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[d
     for split in ("train", "val", "test"):
         samples = load_split(stores, split)
         if split == "train":
-            steps = settings.training.epochs * steps_per_epoch(len(samples), settings.training.batch_size)
+            steps = total_steps(settings.training, len(samples))
     rewind = Rewind.parse(settings.rewind)
     if rewind.step >= steps:
         raise ClewError(f"--rewind {settings.rewind}: a training has {steps} steps; rewind to an earlier one.")
@@ -176,8 +178,7 @@ def _short(value: Any, other: Any) -> str:
 
 def _jobs(place: Place, settings: SearchSettings, runs: Sequence[Run], data: list[dict[str, str]]) -> list[Job]:
     stores = [open_store(path) for path in place.stores]
-    samples = len(load_split(stores, "train"))
-    size = settings.training.epochs * steps_per_epoch(samples, settings.training.batch_size)
+    size = total_steps(settings.training, len(load_split(stores, "train")))
     return [Job(run.id, do_run, (place, settings, run, data), run.after, size) for run in runs]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +59,13 @@ class Ticket:
 
     def detector(self) -> nn.Module:
         """The network with the mask applied, in evaluation mode: smaller to keep, no faster to run."""
-        module = network(self.config)
+        config = self.config
+        home = config.name.partition(":")[0]
+        if ":" in config.name and home not in sys.modules:  # a file from outside names no code to run
+            raise ClewError(
+                f"{self.where} needs the network '{config.name}' from outside: import {home} first if you trust it."
+            )
+        module = network(config)
         module.load_state_dict(fit_state(module, self.state(), self.where))
         return module.eval()
 

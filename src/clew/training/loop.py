@@ -137,7 +137,7 @@ class _Loop:
         self.module.load_state_dict(start.state)
         self.module = choices.place(self.module).train()
         self.per_epoch = steps_per_epoch(len(train_split), settings.batch_size)
-        self.steps = settings.epochs * self.per_epoch
+        self.steps = total_steps(settings, len(train_split))
         self.step = start.step
         if not 0 <= start.step < self.steps:
             raise ClewError(
