@@ -7,7 +7,8 @@ import time
 import pytest
 
 from clew.base.errors import ClewError
-from clew.base.executors import Job, LocalExecutor, chain_weights
+from clew.base.executors import LocalExecutor
+from clew.base.jobs import Agenda, Job, Outcome, chain_weights
 
 
 def add(folder, name, needs, report):
@@ -56,7 +57,7 @@ def test_jobs_wait_for_what_they_need_and_progress_adds_up(tmp_path):
     ]
     seen, recorder = [], Recorder()
     outcome = LocalExecutor(2).run(jobs, "work", recorder, lambda name, result: seen.append((name, result)))
-    assert outcome.results == {"a": 0, "b": 1, "c": 2}
+    assert outcome == Outcome()
     assert seen == [("a", 0), ("b", 1), ("c", 2)]
     assert recorder.total == recorder.steps == 10
 
@@ -68,10 +69,57 @@ def test_a_failing_job_stops_only_what_needs_it(tmp_path):
         Job("later", add, (tmp_path, "later", ()), ("after",)),
         Job("good", add, (tmp_path, "good", ())),
     ]
-    outcome = LocalExecutor(1).run(jobs, "work")
+    seen = []
+    outcome = LocalExecutor(1).run(jobs, "work", done=lambda name, result: seen.append(name))
     assert outcome.errors == {"bad": "data.bin is broken"}
     assert outcome.skipped == ["after", "later"]
-    assert outcome.results == {"good": 0}
+    assert seen == ["good"]
+
+
+def test_a_job_that_kills_its_process_is_found_and_the_others_are_done(tmp_path):
+    jobs = [Job(name, add, (tmp_path, name, ())) for name in "abcdef"]
+    jobs.insert(1, Job("deadly", die))
+    jobs.append(Job("after", add, (tmp_path, "after", ()), ("deadly",)))
+    seen, killed = [], []
+    outcome = LocalExecutor(3).run(jobs, "work", done=lambda name, result: seen.append(name))
+    assert list(outcome.errors) == ["deadly"]
+    assert "a worker process was killed" in outcome.errors["deadly"]
+    assert (sorted(seen), outcome.skipped) == (list("abcdef"), ["after"])
+
+    def cared_for(name, why, was_killed):
+        killed.append((name, was_killed))
+        return True
+
+    seen.clear()
+    outcome = LocalExecutor(3).run(jobs, "work", done=lambda name, result: seen.append(name), failed=cared_for)
+    assert (outcome, killed) == (Outcome(), [("deadly", True)])
+    assert sorted(seen) == ["a", "after", *"bcdef"]
+
+
+UNGUARDED = """
+from clew.base.executors import LocalExecutor
+from clew.base.hashing import stable_seed
+from clew.base.jobs import Job
+print("once")
+print(LocalExecutor(2).run([Job("exists", __import__("os.path").path.exists, (1,)), Job("b", stable_seed, ("b",))], "work").errors)
+"""
+
+
+def test_a_script_needs_no_guard_around_a_call_that_works_in_processes(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("once") == 1, done.stderr
+    assert "TypeError" in done.stdout  # the jobs were called (with one argument too many), in processes of their own
+
+
+def test_agenda_is_quick_for_many_jobs():
+    jobs = [Job(str(n), add) for n in range(100_000)]
+    agenda = Agenda(jobs)
+    order = []
+    while (job := agenda.take()) is not None:
+        order.append(job.name)
+        agenda.finished(job.name)
+    assert order == [job.name for job in jobs]
 
 
 def test_a_killed_worker_is_a_clear_error():
@@ -94,7 +142,8 @@ def test_the_longest_chain_weighs_most_and_circles_are_refused():
 SLEEPER = """
 import sys, time
 from pathlib import Path
-from clew.base.executors import Job, LocalExecutor
+from clew.base.executors import LocalExecutor
+from clew.base.jobs import Job
 def sleep(path, report):
     Path(path).write_text(str(__import__("os").getpid()))
     time.sleep(60)

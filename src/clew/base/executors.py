@@ -1,59 +1,34 @@
-"""Runs jobs that depend on each other; `LocalExecutor` on the cores of this machine."""
+"""Runs jobs on the cores of this machine, in processes of their own."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from clew.base.errors import ClewError
-from clew.base.progress import SILENT, Progress, Task
+from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, tell
+from clew.base.progress import SILENT, Progress
 
-Report = Callable[[float, str], None]
 POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Job:
-    """A call `function(*args, report)` that may start when the jobs in `after` are done.
-
-    `function` must be importable by name; `size` is how many steps it reports in all.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    args: tuple[Any, ...] = ()
-    after: tuple[str, ...] = ()
-    size: float = 1
-
-
-@dataclass
-class Outcome:
-    """What became of the jobs: results by name, errors by name, and those that could not start for them."""
-
-    results: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-
-
-class Executor(Protocol):
-    """Something that runs jobs."""
-
-    def run(
-        self, jobs: Sequence[Job], description: str, progress: Progress, done: Callable[[str, Any], None]
-    ) -> Outcome:
-        """Runs all that can be run; `done(name, result)` is called here as each job ends well."""
+KILLED = "a worker process was killed: nothing finished is lost, the same command goes on. Out of memory?"
 
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """Processes on this machine: a failing job stops what needs it, nothing else; a dead parent ends them all."""
+    """Processes on this machine.
+
+    A failing job stops what needs it, nothing else. When a process dies, the jobs that were under way are tried
+    again one at a time, so that the one that killed it is found and the others are done. A dead parent ends all.
+    """
 
     workers: int = 0  # 0: one per core
 
@@ -62,34 +37,17 @@ class LocalExecutor:
         jobs: Sequence[Job],
         description: str,
         progress: Progress = SILENT,
-        done: Callable[[str, Any], None] = lambda name, result: None,
+        done: Done = ignore,
+        failed: Failed = give_up,
     ) -> Outcome:
         """Runs the jobs, those that most others wait for first."""
-        outcome = Outcome()
         if not jobs:
-            return outcome
-        context = multiprocessing.get_context("spawn")
-        reports = context.Queue()
+            return Outcome()
         count = min(self.workers or usable_cores(), len(jobs))
-        total = sum(job.size for job in jobs)
-        pool = ProcessPoolExecutor(count, context, initializer=_begin_worker, initargs=(reports, os.getpid()))
-        with progress.task(description, total) as task:
-            ledger = _Ledger(task, {job.name: job.size for job in jobs})
-            listener = threading.Thread(target=_listen, args=(reports, ledger), daemon=True)
-            listener.start()
-            try:
-                _schedule(pool, jobs, outcome, ledger, done, count)
-            except BrokenProcessPool:
-                raise ClewError(
-                    "a worker process was killed: nothing finished is lost, the same command goes on. Out of memory? "
-                    "In a script of your own, is the call below `if __name__ == '__main__':`?"
-                ) from None
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-                reports.put(None)
-                listener.join(5)
-                reports.close()
-        return outcome
+        with progress.task(description, sum(job.size for job in jobs)) as task:
+            ledger = Ledger(task, {job.name: job.size for job in jobs})
+            with _listening(ledger) as reports:
+                return _Run(Agenda(jobs), ledger, reports, count, done, failed).to_the_end()
 
 
 def usable_cores() -> int:
@@ -97,93 +55,118 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Ledger:
-    """Adds up what the jobs report, so that each job counts its size in the end."""
+class _Run:
+    """One call of `LocalExecutor.run` under way."""
 
-    def __init__(self, task: Task, sizes: Mapping[str, float]) -> None:
-        self.task, self.sizes = task, sizes
-        self.seen = dict.fromkeys(sizes, 0.0)
-        self.lock = threading.Lock()
+    def __init__(self, agenda: Agenda, ledger: Ledger, reports: Any, workers: int, done: Done, failed: Failed) -> None:
+        self.agenda, self.ledger, self.reports, self.workers = agenda, ledger, reports, workers
+        self.done, self.failed = done, failed
+        self.outcome = Outcome()
+        self.suspects: list[Job] = []  # were under way when a process died
+        self.alive = False  # whether any job has ever ended
 
-    def add(self, name: str, steps: float, note: str) -> None:
-        with self.lock:
-            steps = min(steps, self.sizes[name] - self.seen[name])
-            self.seen[name] += steps
-        self.task.advance(steps, f"{name} {note}".strip())
+    def to_the_end(self) -> Outcome:
+        while self.agenda.left or self.suspects:
+            pool = ProcessPoolExecutor(
+                self.workers,
+                multiprocessing.get_context("spawn"),
+                initializer=_begin_worker,
+                initargs=(self.reports, os.getpid()),
+            )
+            try:
+                self._with(pool)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        return self.outcome
 
-    def close(self, name: str) -> None:
-        self.add(name, self.sizes[name] - self.seen[name], "")
+    def _with(self, pool: ProcessPoolExecutor) -> None:
+        """Goes on until everything is done or a process dies."""
+        running: dict[Future[Any], Job] = {}
+        while True:
+            alone = bool(self.suspects)
+            while len(running) < (1 if alone else self.workers):
+                job = self.suspects[0] if alone else self.agenda.take()
+                if job is None:
+                    break
+                with _main_left_alone(job):
+                    running[pool.submit(_call, job.name, job.function, job.args)] = job
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                if isinstance(future.exception(), BrokenProcessPool):
+                    self._died(list(running.values()), alone)
+                    return
+                self._ended(running.pop(future), future)
+                if alone:
+                    self.suspects.pop(0)
+
+    def _died(self, under_way: list[Job], alone: bool) -> None:
+        if alone and not self.alive:  # even the first job by itself: no process can start, or memory is too small
+            raise ClewError(KILLED)
+        if not alone:
+            self.suspects = sorted(under_way, key=lambda job: self.agenda.order[job.name])
+            return
+        job = self.suspects.pop(0)
+        self.ledger.close(job.name)
+        self._failed(job.name, KILLED, True)
+
+    def _ended(self, job: Job, future: Future[Any]) -> None:
+        self.alive = True
+        error = future.exception()
+        self.ledger.close(job.name)
+        if error is not None:
+            self._failed(job.name, tell(error), False)
+            return
+        self.agenda.finished(job.name)
+        self.done(job.name, future.result())
+
+    def _failed(self, name: str, why: str, killed: bool) -> None:
+        if self.failed(name, why, killed):
+            self.agenda.finished(name)
+            return
+        self.outcome.errors[name] = why
+        for skipped in self.agenda.failed(name):
+            self.outcome.skipped.append(skipped)
+            self.ledger.close(skipped)
 
 
-def _listen(reports: Any, ledger: _Ledger) -> None:
-    while (item := reports.get()) is not None:
-        ledger.add(*item)
+@contextmanager
+def _main_left_alone(job: Job) -> Iterator[None]:
+    """New processes do not run the caller's script again to import it, unless the job's function lies in it.
+
+    So a script needs no `if __name__ == "__main__":` around a call that works in processes of its own.
+    """
+    main = sys.modules["__main__"]
+    if job.function.__module__ == "__main__":
+        yield
+        return
+    kept = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
-def _schedule(
-    pool: ProcessPoolExecutor,
-    jobs: Sequence[Job],
-    outcome: Outcome,
-    ledger: _Ledger,
-    done: Callable[[str, Any], None],
-    workers: int,
-) -> None:
-    waiting = {job.name: job for job in jobs}
-    weight = chain_weights(jobs)
-    running: dict[Future[Any], str] = {}
-    while waiting or running:
-        for name in _blocked(waiting, outcome):
-            outcome.skipped.append(name)
-            ledger.close(name)
-            del waiting[name]
-        unfinished = set(waiting) | set(running.values())
-        ready = [job for job in waiting.values() if not unfinished & set(job.after)]
-        ready.sort(key=lambda job: -weight[job.name])  # stable: the jobs' own order breaks ties
-        for job in ready[: workers - len(running)]:
-            running[pool.submit(_call, job.name, job.function, job.args)] = job.name
-            del waiting[job.name]
-        if not running:
-            continue
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            name = running.pop(future)
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):
-                raise error
-            if error is not None:
-                outcome.errors[name] = (
-                    str(error) if isinstance(error, ClewError) else f"{type(error).__name__}: {error}"
-                )
-            else:
-                outcome.results[name] = future.result()
-                done(name, future.result())
-            ledger.close(name)
+@contextmanager
+def _listening(ledger: Ledger) -> Iterator[Any]:
+    """A queue whose entries (name, steps, note) go into the ledger."""
+    reports = multiprocessing.get_context("spawn").Queue()
 
+    def listen() -> None:
+        while (item := reports.get()) is not None:
+            ledger.add(*item)
 
-def _blocked(waiting: Mapping[str, Job], outcome: Outcome) -> list[str]:
-    """The jobs that wait, directly or through others, for one that failed."""
-    lost = set(outcome.errors) | set(outcome.skipped)
-    found: list[str] = []
-    while more := [n for n, job in waiting.items() if n not in found and (lost | set(found)) & set(job.after)]:
-        found += more
-    return found
-
-
-def chain_weights(jobs: Sequence[Job]) -> dict[str, float]:
-    """For each job the size of the longest chain that starts with it; raises ClewError for a circle."""
-    followers: dict[str, list[str]] = {job.name: [] for job in jobs}
-    for job in jobs:
-        for before in job.after:
-            if before in followers:
-                followers[before].append(job.name)
-    sizes = {job.name: job.size for job in jobs}
-    weight: dict[str, float] = {}
-    for _ in jobs:
-        for name in sizes:
-            if name not in weight and all(f in weight for f in followers[name]):
-                weight[name] = sizes[name] + max((weight[f] for f in followers[name]), default=0)
-        if len(weight) == len(sizes):
-            return weight
-    raise ClewError("the jobs wait for each other in a circle.")
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield reports
+    finally:
+        reports.put(None)
+        listener.join(5)
+        reports.close()
 
 
 _reports: Any = None  # of this worker process: set once, when it begins

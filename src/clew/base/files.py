@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
@@ -13,27 +14,57 @@ from typing import Any
 from clew.base.errors import ClewError
 
 TEMPORARY = ".partial-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that replaces it when the block ends well, else is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}"
+    """Yields a temporary path beside `path` that replaces it when the block ends well, else is removed.
+
+    Raises ClewError when it cannot be written there: the disk is full, the folder may not be written to.
+    """
+    temporary = temporary_path(path)
     try:
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
+        with clear_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            settle(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def temporary_path(path: Path) -> Path:
+    """A new name beside `path` that `sweep_temporaries` knows."""
+    return path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name[-80:]}"
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Gives a file that is written to the end its name, once its bytes are on the disk."""
+    handle = os.open(temporary, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+    os.replace(temporary, path)
+
+
+@contextmanager
+def clear_errors(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses while `path` is written into a ClewError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise ClewError(
+                f"{path} cannot be written: the disk is full ({error.strerror}). Free some space and give the same "
+                "command again: nothing finished is lost."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise ClewError(
+                f"{path} cannot be written ({error.strerror}): choose a folder that you may write to."
+            ) from error
+        raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:

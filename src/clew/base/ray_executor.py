@@ -1,0 +1,107 @@
+"""Runs jobs on a Ray cluster: many machines that see the same files under the same paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clew.base.errors import ClewError
+from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, tell
+from clew.base.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class RayExecutor:
+    """A Ray cluster: the one at `address`, else at RAY_ADDRESS, else one started on this machine for the run.
+
+    Every machine of it needs Clew, and the data and output folders under the same paths.
+    """
+
+    address: str = ""
+    workers: int = 0  # cores to start a local cluster with; 0: all
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        description: str,
+        progress: Progress = SILENT,
+        done: Done = ignore,
+        failed: Failed = give_up,
+    ) -> Outcome:
+        """Runs the jobs, one core each, those that most others wait for first."""
+        if not jobs:
+            return Outcome()
+        ray = _import_ray()
+        started = not ray.is_initialized()
+        if started:
+            self._connect(ray)
+        try:
+            with progress.task(description, sum(job.size for job in jobs)) as task:
+                ledger = Ledger(task, {job.name: job.size for job in jobs})
+                return _drive(ray, Agenda(jobs), ledger, done, failed)
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _connect(self, ray: Any) -> None:
+        address = self.address or os.environ.get("RAY_ADDRESS", "")
+        try:
+            if address:
+                ray.init(address=address, log_to_driver=False)
+            else:
+                ray.init(num_cpus=self.workers or None, include_dashboard=False, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ClewError(f"no Ray cluster at '{address or 'this machine'}' ({error}).") from None
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise ClewError("--engine ray needs Ray: pip install 'clew[ray]'.") from None
+    return ray
+
+
+def _drive(ray: Any, agenda: Agenda, ledger: Ledger, done: Done, failed: Failed) -> Outcome:
+    outcome = Outcome()
+    running: dict[Any, Job] = {}
+    remote = ray.remote(num_cpus=1, max_retries=1)(_call)
+    while agenda.left or running:
+        most = max(1, 2 * int(ray.cluster_resources().get("CPU", 1)))  # the cluster may grow
+        while len(running) < most and (job := agenda.take()) is not None:
+            running[remote.remote(job.function, job.args)] = job
+        for handle in ray.wait(list(running), num_returns=1)[0]:
+            job = running.pop(handle)
+            ledger.close(job.name)
+            try:
+                result = ray.get(handle)
+            except ray.exceptions.RayTaskError as error:
+                _failed(agenda, ledger, outcome, job.name, tell(error.cause), failed, False)
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+                _failed(agenda, ledger, outcome, job.name, tell(error), failed, True)
+            else:
+                agenda.finished(job.name)
+                done(job.name, result)
+    return outcome
+
+
+def _failed(
+    agenda: Agenda, ledger: Ledger, outcome: Outcome, name: str, why: str, failed: Failed, killed: bool
+) -> None:
+    if failed(name, why, killed):
+        agenda.finished(name)
+        return
+    outcome.errors[name] = why
+    for skipped in agenda.failed(name):
+        outcome.skipped.append(skipped)
+        ledger.close(skipped)
+
+
+def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    return function(*args, _no_report)
+
+
+def _no_report(steps: float, note: str = "") -> None:
+    """Progress counts whole jobs here."""
