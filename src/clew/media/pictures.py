@@ -30,14 +30,18 @@ def read_picture(path: Path) -> Picture:
 
     Raises ClewError naming the file when it is empty, truncated, too large or no picture.
     """
+    return decode_picture(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a picture file; raises ClewError when it cannot be read or is too large for a picture."""
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise ClewError(f"{path} has {size:,} bytes; at most {MOST_BYTES:,} are read.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ClewError(f"{path} cannot be read ({error.strerror or error}).") from None
-    return decode_picture(data, str(path))
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ClewError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}).") from None
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
