@@ -94,12 +94,26 @@ def paint_background(shot: Shot, size: int) -> Array:
 
 def paint_clothes(p: Person, shot: Shot, view: View, canvas: Array, light: Array) -> None:
     """Paints shoulders and collar over `canvas` (H, W, 3) in place."""
-    n = canvas.shape[0]
+    layer = cut_clothes(p, shot, view, light, canvas.shape[0], canvas.shape[1])
+    if layer is not None:
+        first, colour, cover = layer
+        over(canvas[first:], colour, cover)
+
+
+def cut_clothes(
+    p: Person, shot: Shot, view: View, light: Array, height: int, width: int
+) -> tuple[int, Array, Array] | None:
+    """Shoulders and collar in a picture of `height` x `width` around the middle of `view`.
+
+    Returns the first row that they reach, their colour (h, width, 3) from there on, and their cover (h, width).
+    """
+    n = height
     at = ((np.arange(n) + 0.5) / n - 0.5) * view.size * view.mm
+    across = ((np.arange(width) + 0.5) - 0.5 * width) / n * view.size * view.mm if width != n else at
     first = int(np.searchsorted(at, 134.0 - view.centre[1] - 45.0))
     if first >= n - 1:
-        return
-    x = f32(at[None] + view.centre[0] - 0.25 * shot.roll)
+        return None
+    x = f32(across[None] + view.centre[0] - 0.25 * shot.roll)
     y = f32(at[first:, None] + view.centre[1] + 45.0)
     kind = p.seed % 3
     collar = (150.0, 138.0, 160.0)[kind] + (0.0 if kind == 1 else 0.006) * (52.0 - np.abs(x)) ** 2 * (np.abs(x) < 52)
@@ -110,4 +124,4 @@ def paint_clothes(p: Person, shot: Shot, view: View, canvas: Array, light: Array
     weave = look("grain", f32(x * 2.0 + 0 * y), f32(y * 2.0 + 0 * x), p.seed + 73, view.mm * 2.0)
     seam = 1.0 - 0.35 * np.exp(-0.5 * np.square((edge - 9.0) / 1.2)) if kind != 2 else 1.0
     tone = (0.85 + 0.16 * folds + 0.05 * weave) * seam * (0.55 + 0.45 * np.clip(edge / 12.0, 0.0, 1.0))
-    over(canvas[first:], f32(p.clothes) * light * tone[..., None], cover)
+    return first, f32(p.clothes) * light * tone[..., None], cover

@@ -25,6 +25,7 @@ from clew.datasets.synth.person import draw_person
 from clew.datasets.synth.plan import Entry, Settings, plan, summarise
 from clew.datasets.synth.render import render
 from clew.datasets.synth.shot import draw_shot
+from clew.datasets.synth.truth import TRUTH, Truth, write_truth
 from clew.media.pictures import Picture, encode_jpeg
 
 RECORD = "synth.json"
@@ -110,7 +111,7 @@ def _write_all(out: Path, settings: Settings, people: list[list[Entry]], workers
 
 def _own_names(entries: Sequence[Entry]) -> set[str]:
     regions = {e.region_path for e in entries if e.region_path is not None}
-    return {e.path for e in entries} | regions | {GROUPS}
+    return {e.path for e in entries} | regions | {GROUPS, TRUTH}
 
 
 def _check_resumable(out: Path, settings: Settings, entries: Sequence[Entry]) -> None:
@@ -155,6 +156,13 @@ def _groups(entries: Sequence[Entry]) -> str:
     return text.getvalue()
 
 
+def _truth(entry: Entry) -> Truth:
+    label = int(entry.method != "real")
+    return Truth(
+        entry.path, label, entry.method, entry.split, (entry.group,), entry.group, region=entry.region_path or ""
+    )
+
+
 def write_pictures(
     out: Path,
     layout: str,
@@ -169,7 +177,7 @@ def write_pictures(
 ) -> dict[str, Any]:
     """Draws `people` x `per_person` face crops of `size` pixels into `out`; returns settings and counts.
 
-    Half of everybody's pictures are forged; `regions/` holds where, `groups.csv` says who and how. `fractions`
+    Half of everybody's pictures are forged; `regions/` holds where, `groups.csv` and truth.csv say what. `fractions`
     are the shares of people in train, val and test; `workers` processes draw (0: one a core). A complete folder
     with the same settings is left alone, an unfinished one is completed. Raises ClewError for settings that
     cannot be drawn and for a folder that holds anything else.
@@ -190,5 +198,6 @@ def write_pictures(
         for count in _write_all(out, settings, drawn, workers):
             task.advance(count)
     write_text(out / GROUPS, _groups(entries))
+    write_text(out / TRUTH, write_truth(_truth(entry) for entry in entries))
     write_json(out / RECORD, summary)
     return summary

@@ -19,7 +19,7 @@ from clew.datasets.synth.parts import face_parts, find_landmarks
 from clew.datasets.synth.person import Person
 from clew.datasets.synth.shot import Shot
 from clew.datasets.synth.skin import beard_area, paint_skin
-from clew.datasets.synth.surface import Surface, build_surface
+from clew.datasets.synth.surface import Surface, build_surface, close_crown
 from clew.datasets.synth.view import Seen, View, make_view, place, trace, turn_relief
 
 Box = tuple[slice, slice]
@@ -35,8 +35,8 @@ class Rendered:
 
 
 @dataclass
-class _Scene:
-    """What the painters of one picture share."""
+class Scene:
+    """One person before one view: what the painters share."""
 
     person: Person
     shot: Shot
@@ -66,14 +66,27 @@ def _working_size(size: int) -> int:
     return round(size * 1.2) if size <= 160 else size
 
 
-def _set_scene(person: Person, shot: Shot, size: int) -> _Scene:
+@dataclass(frozen=True)
+class Head:
+    """A painted head: maps over the view's pixels."""
+
+    linear: Array  # (H, W, 3) light
+    cover: Array  # (H, W) of the head
+    hair: Array  # (H, W) cover of hair within it
+
+
+def set_scene(person: Person, shot: Shot, view: View | None = None, size: int = 256, crown: bool = False) -> Scene:
+    """`person` in `shot` before `view` (None: the face fills `size` pixels); `crown` closes the head's top."""
     face = pose_face(person, shot)
-    view = make_view(face, shot, _working_size(size))
+    if view is None:
+        view = make_view(face, shot, size)
     surface = build_surface(person, face, float(np.clip(1.35 * view.mm, 0.7, 2.4)))
-    return _Scene(person, shot, face, surface, view, trace(surface, view), set_up(shot))
+    if crown:
+        surface = close_crown(surface, person)
+    return Scene(person, shot, face, surface, view, trace(surface, view), set_up(shot))
 
 
-def _form(scene: _Scene) -> tuple[Array, Array]:
+def _form(scene: Scene) -> tuple[Array, Array]:
     """Normals (H, W, 3) in the camera's frame, roughened by pores, and how much sky each point sees (H, W)."""
     seen, p, a = scene.seen, scene.person, scene.face
     normal, hollow = turn_relief(scene.view, scene.surface.at(scene.surface.relief, seen.s, seen.y))
@@ -84,7 +97,7 @@ def _form(scene: _Scene) -> tuple[Array, Array]:
     return normal, f32(np.clip(1.0 - 0.10 * hollow, 0.35, 1.12) * (1.0 - 0.6 * under))
 
 
-def _paint_face(scene: _Scene, light: Shading) -> Array:
+def _paint_face(scene: Scene, light: Shading) -> Array:
     """Skin with lips, nostrils, brows and beard under `light`: (H, W, 3) linear."""
     p, a, seen = scene.person, scene.face, scene.seen
     skin = paint_skin(p, a, seen.s, seen.y, seen.pixel)
@@ -101,7 +114,7 @@ def _paint_face(scene: _Scene, light: Shading) -> Array:
     return f32(albedo * light.diffuse + gloss[..., None] * light.shine)
 
 
-def _nostrils(scene: _Scene, albedo: Array) -> None:
+def _nostrils(scene: Scene, albedo: Array) -> None:
     a, seen = scene.face, scene.seen
     w = a.nose_width / 17.0
     box = scene.box([(-12.0, a.nose_y), (12.0, a.nose_y)], 9.0)
@@ -113,7 +126,7 @@ def _nostrils(scene: _Scene, albedo: Array) -> None:
     albedo[box] *= (1.0 - 0.82 * hole)[..., None] * (1.0 - 0.22 * wing)[..., None]
 
 
-def _grow_beard(scene: _Scene, albedo: Array, gloss: Array) -> None:
+def _grow_beard(scene: Scene, albedo: Array, gloss: Array) -> None:
     p, a, seen = scene.person, scene.face, scene.seen
     area = beard_area(p, a, seen.s, seen.y)
     lips = _lips(scene)
@@ -125,12 +138,12 @@ def _grow_beard(scene: _Scene, albedo: Array, gloss: Array) -> None:
     gloss *= 1.0 - 0.8 * cover
 
 
-def _lips(scene: _Scene) -> Array:
+def _lips(scene: Scene) -> Array:
     """Cover (H, W) of the mouth."""
     return lip_cover(lip_lines(scene.face, scene.seen.s), scene.seen.y, scene.seen.pixel)
 
 
-def _paint_eyes(scene: _Scene, canvas: Array, shadow: Array) -> None:
+def _paint_eyes(scene: Scene, canvas: Array, shadow: Array) -> None:
     p, a, seen = scene.person, scene.face, scene.seen
     for side in SIDES:
         box = scene.box([(side * a.eye_s, 0.0)], 24.0)
@@ -143,14 +156,14 @@ def _paint_eyes(scene: _Scene, canvas: Array, shadow: Array) -> None:
         over(canvas[box], (0.012, 0.009, 0.008), dark)
 
 
-def _paint_mouth(scene: _Scene, canvas: Array, shadow: Array) -> None:
+def _paint_mouth(scene: Scene, canvas: Array, shadow: Array) -> None:
     a, seen = scene.face, scene.seen
     box = scene.box([(-a.mouth_width, a.mouth_y), (a.mouth_width, a.mouth_y), (0, a.mouth_y + a.gap_low)], 16.0)
     light = scene.flat_light(box, shadow) * 0.8
     paint_inside(a, canvas[box], light, seen.s[box], seen.y[box], seen.pixel)
 
 
-def _paint_hair(scene: _Scene, canvas: Array, light: Shading) -> Array:
+def _paint_hair(scene: Scene, canvas: Array, light: Shading) -> Array:
     """Paints hair over `canvas` in place; returns its cover (H, W)."""
     p, seen = scene.person, scene.seen
     if CUTS[p.hair_style].shade == 0.0:
@@ -169,8 +182,8 @@ def _paint_hair(scene: _Scene, canvas: Array, light: Shading) -> Array:
     return f32(cover)
 
 
-def _compose(scene: _Scene) -> tuple[Array, Array]:
-    """The whole scene (W, W, 3) in linear light, and the cover (W, W) of hair."""
+def paint_head(scene: Scene) -> Head:
+    """Skin, mouth, eyes and hair of `scene`, without background, clothes and glasses."""
     seen, lamp = scene.seen, scene.lamp
     shadow = cast_shadow(seen, lamp, scene.view.size)
     light = shade(*_form(scene), shadow, lamp)
@@ -178,16 +191,27 @@ def _compose(scene: _Scene) -> tuple[Array, Array]:
     _paint_mouth(scene, head, shadow)
     _paint_eyes(scene, head, shadow)
     hair = _paint_hair(scene, head, light)
+    return Head(head, seen.cover, hair)
+
+
+def _compose(scene: Scene) -> tuple[Array, Array]:
+    """The whole scene (W, W, 3) in linear light, and the cover (W, W) of hair."""
+    head = paint_head(scene)
     canvas = paint_background(scene.shot, scene.view.size)
-    canvas += (head - canvas) * seen.cover[..., None]
-    flat = f32(0.75 * lamp.key_colour * max(0.2, float(lamp.key[2])) + 0.7 * lamp.ambient_colour)
+    canvas += (head.linear - canvas) * head.cover[..., None]
+    flat = flat_light(scene.lamp)
     paint_clothes(scene.person, scene.shot, scene.view, canvas, flat)
     if scene.person.glasses != "none":
         wear_glasses(scene.person, scene.face, scene.view, canvas, float(flat.mean()))
-    return canvas, hair
+    return canvas, head.hair
 
 
-def _exposure(person: Person, shot: Shot) -> float:
+def flat_light(lamp: Lamp) -> Array:
+    """Light (3,) on clothes and whatever else faces forward."""
+    return f32(0.75 * lamp.key_colour * max(0.2, float(lamp.key[2])) + 0.7 * lamp.ambient_colour)
+
+
+def exposure(person: Person, shot: Shot) -> float:
     """What an automatic exposure does: brings the face near mid grey, dark skin a little below."""
     light = 0.62 * shot.key * 1.15 + 0.75 * shot.ambient
     return float(0.30 / (light * float(np.mean(person.skin)) ** 0.62 * 0.30**0.38))
@@ -195,9 +219,9 @@ def _exposure(person: Person, shot: Shot) -> float:
 
 def render(person: Person, shot: Shot, size: int) -> Rendered:
     """Draws `person` in `shot` as a picture of `size` x `size` pixels."""
-    scene = _set_scene(person, shot, size)
+    scene = set_scene(person, shot, size=_working_size(size))
     linear, hair = _compose(scene)
-    rgb = resize(develop(linear, _exposure(person, shot)), size)
+    rgb = resize(develop(linear, exposure(person, shot)), size)
     parts = face_parts(scene.face, scene.seen, hair, size)
     landmarks = find_landmarks(scene.face, scene.surface, scene.view, size / scene.view.size)
     return Rendered(f32(np.clip(rgb, 0.0, 1.0)), parts, landmarks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from clew.datasets.synth.person import Person
 
 S_EDGE = RADIUS * np.pi
 Y_TOP, Y_BOTTOM = -150.0, 215.0
+CROWN = 80.0  # mm above the pupils where the dome begins
 # Half breadth relative to the head's, and depth in front of the axis (mm), down the average head. Below the
 # mouth the rows are those of `_LOWER` between mouth (0) and chin (1).
 _ROWS = (-150, -128, -115, -95, -70, -40, -10, 25, 50, 70)
@@ -107,6 +108,23 @@ def build_surface(p: Person, a: Anatomy, cell: float) -> Surface:
     radius = np.maximum(skin, hair.radius)
     cavity = blur(skin, 7.0 / cell) - skin
     return Surface(cell, radius, _relief(radius, cavity, theta, cell), hair)
+
+
+def close_crown(surface: Surface, p: Person) -> Surface:
+    """`surface` with a dome on top: build_surface leaves it open above the frame of a portrait."""
+    y = f32(Y_TOP + surface.cell * np.arange(surface.radius.shape[0]))
+    first = int(np.searchsorted(y, -CROWN))
+    cut = CUTS[p.hair_style]
+    tall = 40.0 + cut.top * (0.5 + 0.7 * p.hair_volume)
+    up = np.clip((-CROWN - y[:first]) / tall, 0.0, 1.3)[:, None]
+    dome = surface.radius[first] * np.sqrt(np.clip(1.0 - up**2, 0.0, 1.0)) - 30.0 * np.clip(up - 1.0, 0.0, 1.0)
+    radius = surface.radius.copy()
+    radius[:first] = np.minimum(radius[:first], dome)
+    theta = f32(-S_EDGE + surface.cell * np.arange(radius.shape[1]))[None] / np.float32(RADIUS)
+    turned = surface.relief.copy()
+    rows = slice(0, first + 2)
+    turned[:first] = _relief(np.maximum(radius[rows], 2.0), turned[rows, :, 3], theta, surface.cell)[:first]
+    return replace(surface, radius=f32(radius), relief=turned)
 
 
 def _add_window(
