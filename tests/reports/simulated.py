@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from clew.base.files import write_json
 from clew.datasets.index import index_table, write_table
+from clew.datasets.store import SCHEMA_VERSION
 from clew.detectors.base import Config
 from clew.tickets.ladder import FORMAT, LADDER, SCHEMA, SCORES, TICKETS, Ladder, open_ladder
 from clew.tickets.plan import plan
@@ -169,6 +170,6 @@ def store_for(folder: Path, recipe: Recipe = Recipe(), size: int = 16) -> Path:
     write_table(folder / "index.parquet", table)
     protocol = {"name": "as-given", "version": 1, "size": size}
     shards = [{"crops": "crops-00000.npy", "count": len(rows), "regions": "", "sha256": "0" * 64}]
-    facts = {"schema": 1, "protocol": protocol, "layout": "folder", "hash": recipe.store_hash, "shards": shards}
+    facts = {"schema": SCHEMA_VERSION, "protocol": protocol, "layout": "folder", "hash": recipe.store_hash, "shards": shards}
     write_json(folder / "store.json", facts)
     return folder

@@ -13,6 +13,12 @@ from clew.reports.words import counted, method_name, percent, whole
 from clew.tickets.ladder import Ladder
 
 Facts = list[tuple[str, str]]
+BALANCED = {
+    "class": "reals and fakes in equal number",
+    "method": "reals and fakes in equal number, and so the methods",
+    "video": "reals and fakes in equal number, and so the methods and their videos",
+    "none": "in random order",
+}
 
 
 def protocol(ladder: Ladder, summary: Mapping[str, Any]) -> list[tuple[str, Facts]]:
@@ -112,8 +118,7 @@ def _training(ladder: Ladder) -> Facts:
         ("Epochs", f"at most {training['epochs']}{patience}"),
         (
             "Batch",
-            f"{training['batch_size']} pictures, "
-            + ("reals and fakes in equal number" if training["balance"] else "in random order"),
+            f"{training['batch_size']} pictures, " + BALANCED[training["balance"]],
         ),
         ("Augmentation", str(training["augment"])),
         (
