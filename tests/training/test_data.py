@@ -4,7 +4,6 @@ import pytest
 from clew.base.errors import ClewError
 from clew.datasets.cropping import crop_dataset
 from clew.datasets.store import open_store
-from clew.training.augment import AUGMENTATIONS
 from clew.training.data import batches, epoch_order, load_split, steps_per_epoch
 from clew.training.schedule import constant, cosine
 
@@ -57,18 +56,48 @@ def test_a_split_with_one_class_or_none_names_the_store(folder_root, fresh_copy,
         load_split([store], "dev")
 
 
-def test_augmentation_flips_half_and_follows_from_its_generator():
-    rng = np.random.default_rng(0)
-    crops = rng.integers(0, 256, (400, 16, 16, 3)).astype(np.uint8)
-    first = AUGMENTATIONS["standard"](crops.copy(), np.random.default_rng(7))
-    np.testing.assert_array_equal(first, AUGMENTATIONS["standard"](crops.copy(), np.random.default_rng(7)))
-    same = (first == crops).all((1, 2, 3))
-    flipped = (first == crops[:, :, ::-1]).all((1, 2, 3))
-    assert 0.25 < same.mean() < 0.45, "0.5 not flipped x 0.7 not spoiled"
-    assert 0.25 < flipped.mean() < 0.45
-    np.testing.assert_array_equal(AUGMENTATIONS["none"](crops, rng), crops)
-
-
 def test_schedules():
     assert constant(5, 10) == 1
     assert [round(cosine(step, 100), 3) for step in (0, 9, 10, 55, 100)] == [0.1, 1.0, 1.0, 0.51, 0.02]
+
+
+def shares(values, order):
+    return {value: int((np.asarray(values)[order] == value).sum()) for value in sorted(set(values))}
+
+
+def test_balanced_by_method_each_method_comes_equally_often():
+    methods = [0] * 10 + [1] * 70 + [2] * 20 + [3] * 4  # 0: reals
+    labels = (np.array(methods) > 0).astype(np.int64)
+    order = epoch_order(labels, 3, 0, True, [np.array(methods)])
+    assert len(order) == 104
+    assert (labels[order][::2] == 0).all()
+    assert (labels[order][1::2] == 1).all()
+    found = shares(methods, order)
+    assert found[0] == 52
+    assert sorted(found[m] for m in (1, 2, 3)) == [17, 17, 18]
+    alone = order[np.asarray(methods)[order] == 3]
+    assert sorted(np.bincount(alone)[-4:]) in ([4, 4, 4, 5], [4, 4, 5, 5]), "each sample equally often to within one"
+
+
+def test_balanced_by_video_a_long_video_counts_no_more_than_a_short_one():
+    rng = np.random.default_rng(0)
+    videos = np.repeat(np.arange(12), rng.integers(1, 40, 12))
+    methods = np.repeat(np.arange(12) % 3, np.bincount(videos))
+    labels = (methods > 0).astype(np.int64)
+    order = epoch_order(labels, 1, 5, True, [methods, videos])
+    for method in range(3):
+        found = [int((videos[order] == v).sum()) for v in range(12) if v % 3 == method]
+        assert max(found) - min(found) <= 1
+    again = epoch_order(labels, 1, 5, True, [methods, videos])
+    np.testing.assert_array_equal(order, again)
+    assert not np.array_equal(order, epoch_order(labels, 1, 6, True, [methods, videos]))
+
+
+def test_the_keys_of_samples_tell_methods_and_videos_apart(store_path):
+    samples = load_split([open_store(store_path)], "train")
+    assert samples.keys("class") == ()
+    (methods,) = samples.keys("method")
+    assert len(np.unique(methods[samples.labels == 0])) == 1
+    assert not set(methods[samples.labels == 0]) & set(methods[samples.labels == 1])
+    _, videos = samples.keys("video")
+    assert len(np.unique(videos)) == len(samples), "a picture without a video is its own"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.base.errors import ClewError
@@ -28,44 +29,86 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def keys(self, balance: str) -> tuple[NDArray[np.int64], ...]:
+        """What `balance` (class, method, video) shares a class out by, as numbers (N,), from coarse to fine."""
+        names = {"method": ("method",), "video": ("method", "video")}.get(balance, ())
+        return tuple(self._numbers(name) for name in names)
+
+    def _numbers(self, name: str) -> NDArray[np.int64]:
+        """A column as numbers: equal ones for equal values of one store; without a video a sample is its own."""
+        values = self.rows[name]
+        if name == "video":
+            whole = pc.binary_join_element_wise(self.rows["store"], values, "/")
+            alone = pc.binary_join_element_wise(self.rows["store"], self.rows["sample"], "/")
+            values = pc.if_else(pc.equal(values, ""), alone, whole)
+        return pc.rank(values, tiebreaker="dense").to_numpy().astype(np.int64)
+
     def crops(self, positions: Sequence[int] | NDArray[np.int64], size: int) -> NDArray[np.uint8]:
         """The crops at `positions`, resized: (B, size, size, 3) uint8."""
-        out = np.empty((len(positions), size, size, 3), np.uint8)
-        for row, (store, crop) in enumerate(self.places[np.asarray(positions, np.int64)].tolist()):
-            out[row] = resize(self.stores[store].crop(crop), size)
+        places = self.places[np.asarray(positions, np.int64)]
+        out = np.empty((len(places), size, size, 3), np.uint8)
+        for number, store in enumerate(self.stores):
+            scratch = np.empty((1, store.size, store.size, 3), np.uint8)
+            for row in np.flatnonzero(places[:, 0] == number).tolist():
+                out[row] = resize(store.crops(places[row, 1:], scratch)[0], size)
         return out
 
 
-def load_split(stores: Sequence[CropStore], split: str) -> Samples:
-    """The usable samples of a split; raises ClewError naming the stores when it is empty or has one class only."""
+def load_split(stores: Sequence[CropStore], split: str, reals_only: bool = False) -> Samples:
+    """The usable samples of a split; raises ClewError naming the stores when it is empty or has one class only.
+
+    `reals_only`: its reals alone.
+    """
     tables, places = [], []
     for number, store in enumerate(stores):
         rows = store.samples(split)
+        if reals_only:
+            rows = rows.filter(pc.equal(rows["label"], 0))
         tables.append(rows.append_column("store", pa.array([store.name] * rows.num_rows, pa.string())))
         places.append(np.stack([np.full(rows.num_rows, number), rows["crop"].to_numpy()], 1))
     rows = pa.concat_tables(tables)
     labels = (rows["label"].to_numpy() > 0).astype(np.int64)
     names = ", ".join(str(store.path) for store in stores)
     if not len(labels):
-        raise ClewError(f"{names}: no usable samples in the split '{split}'.")
-    if len(set(labels.tolist())) < 2:
+        what = "real samples" if reals_only else "usable samples"
+        raise ClewError(f"{names}: no {what} in the split '{split}'; 'clew data crop --splits drawn' makes all three.")
+    if len(set(labels.tolist())) < 2 and not reals_only:
         only = "fakes" if labels[0] else "reals"
-        raise ClewError(f"{names}: the split '{split}' holds {only} only; both classes are needed.")
+        hint = " (--blend makes fakes of reals)" if only == "reals" else ""
+        raise ClewError(f"{names}: the split '{split}' holds {only} only; both classes are needed{hint}.")
     return Samples(tuple(stores), split, rows, labels, np.concatenate(places).astype(np.int64))
 
 
-def epoch_order(labels: NDArray[np.int64], seed: int, epoch: int, balance: bool) -> NDArray[np.int64]:
+def epoch_order(
+    labels: NDArray[np.int64], seed: int, epoch: int, balance: bool, keys: Sequence[NDArray[np.int64]] = ()
+) -> NDArray[np.int64]:
     """The order of one epoch: (N,) positions, made from the seed and the epoch's number.
 
-    Balanced: reals and fakes alternate, the smaller class is gone through more than once, each of its samples
-    equally often to within one.
+    Balanced: reals and fakes alternate, the smaller class is gone through more than once. `keys` (each (N,), from
+    coarse to fine: method, video) share a class out further, each value of a key as often as the others to within
+    one; without them each sample of a class comes equally often to within one.
     """
     rng = np.random.default_rng(stable_seed("order", seed, epoch))
     if not balance:
         return rng.permutation(len(labels))
     half = (len(labels) + 1) // 2
-    sides = [_cycle(np.flatnonzero(labels == label), half, rng) for label in (0, 1)]
+    sides = [_take(np.flatnonzero(labels == label), keys, half, rng) for label in (0, 1)]
     return np.stack(sides, 1).reshape(-1)[: len(labels)]
+
+
+def _take(
+    members: NDArray[np.int64], keys: Sequence[NDArray[np.int64]], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """`count` of `members`, the values of the first key equally often, and so on down; in random order."""
+    if not keys:
+        return _cycle(members, count, rng)
+    by_value = np.argsort(keys[0][members], kind="stable")
+    values, starts = np.unique(keys[0][members[by_value]], return_index=True)
+    groups = np.split(members[by_value], starts[1:])
+    share = np.full(len(values), count // len(values))
+    share[rng.permutation(len(values))[: count % len(values)]] += 1
+    taken = [_take(group, keys[1:], int(n), rng) for group, n in zip(groups, share, strict=True) if n]
+    return rng.permutation(np.concatenate(taken))
 
 
 def _cycle(members: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

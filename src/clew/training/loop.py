@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from clew.base.errors import ClewError
@@ -17,7 +18,8 @@ from clew.base.hashing import stable_seed
 from clew.detectors.base import Config
 from clew.detectors.build import network
 from clew.training import metrics
-from clew.training.augment import AUGMENTATIONS
+from clew.training.augmentations import Mix, parse_augmentation
+from clew.training.blended import blend_batch
 from clew.training.choices import Choices
 from clew.training.data import Samples, batches, epoch_order, steps_per_epoch
 from clew.training.schedule import SCHEDULES
@@ -133,6 +135,8 @@ class _Loop:
         self.config, self.settings, self.choices, self.start = config, settings, choices, start
         self.train_split, self.val_split, self.seed = train_split, val_split, seed
         self.at_step, self.report = at_step, report
+        self.augmentation = parse_augmentation(settings.augment)
+        self.keys = train_split.keys(settings.balance)
         self.module = network(config)
         self.module.load_state_dict(start.state)
         self.module = choices.place(self.module).train()
@@ -162,7 +166,8 @@ class _Loop:
     def epoch(self) -> None:
         """The rest of the current epoch, then validation."""
         number = self.step // self.per_epoch
-        order = epoch_order(self.train_split.labels, self.seed, number, self.settings.balance)
+        balance = self.settings.balance != "none" and not self.settings.blend
+        order = epoch_order(self.train_split.labels, self.seed, number, balance, self.keys)
         losses = []
         for index, positions in enumerate(batches(order, self.settings.batch_size)):
             if number * self.per_epoch + index >= self.step:
@@ -174,13 +179,17 @@ class _Loop:
             self.at_step[1](state_of(self.module))
         key = stable_seed("step", self.seed, self.step)
         crops = self.train_split.crops(positions, self.config.input_size)
-        crops = AUGMENTATIONS[self.settings.augment](crops, np.random.default_rng(key))
-        labels = torch.from_numpy(self.train_split.labels[positions])
+        rng = np.random.default_rng(key)
+        labels = self.train_split.labels[positions]
+        if self.settings.blend:
+            crops, labels = blend_batch(crops, labels, rng)
+        crops = self.augmentation(crops, rng)
+        mix = self.augmentation.mix(len(crops), rng)
         with torch.random.fork_rng(devices=[]):  # dropout draws from a generator of its own step
             torch.manual_seed(key)
             with self.choices.autocast():
-                logits = self.module(self.choices.batch(torch.from_numpy(crops)))
-            loss = nn.functional.cross_entropy(logits.float(), labels)
+                logits = self.module(_mixed(self.choices.batch(torch.from_numpy(crops)), mix))
+            loss = nn.functional.cross_entropy(logits.float(), _targets(labels, mix, logits.shape[1]))
             self.module.zero_grad(set_to_none=True)
             loss.backward()
         self.optimiser.step(self.rate())
@@ -236,6 +245,19 @@ class _Loop:
         self.history, self.best_epoch = facts["history"], int(facts["best_epoch"])
         self.best_score = (float(facts["best_score"][0]), float(facts["best_score"][1]))
         self.report(self.step - self.start.step, "resumed")
+
+
+def _mixed(images: Tensor, mix: Mix | None) -> Tensor:
+    """Images (B, 3, H, W), each blended with its partner where the batch is mixed."""
+    if mix is None:
+        return images
+    weight = torch.from_numpy(mix.weight)[:, None, None, None]
+    return images * weight + images[torch.from_numpy(mix.partner)] * (1 - weight)
+
+
+def _targets(labels: NDArray[np.int64], mix: Mix | None, classes: int) -> Tensor:
+    """What the loss compares with: labels (B,), or soft labels (B, K) where the batch is mixed."""
+    return torch.from_numpy(labels if mix is None else mix.targets(labels, classes))
 
 
 def _below(tensors: State, prefix: str) -> State:

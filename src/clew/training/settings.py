@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clew.base.errors import ClewError, unknown_name
-from clew.training.augment import AUGMENTATIONS
+from clew.training.augmentations import parse_augmentation
 from clew.training.schedule import SCHEDULES
+
+BALANCES = ("class", "method", "video", "none")
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,8 @@ class TrainSettings:
     """One training: Adam, at most `epochs`, stopped after `patience` epochs without a better validation AUC.
 
     `lr` is the highest learning rate; `schedule` constant or cosine (linear warm-up, then down to 2 %);
-    `augment` none or standard; `select` False keeps the last epoch instead of the best on validation.
+    `augment` none, standard, or a list such as flip,jpeg:0.2 (clew.training.augmentations);
+    `select` False keeps the last epoch instead of the best on validation.
     """
 
     epochs: int = 20
@@ -25,8 +28,9 @@ class TrainSettings:
     schedule: str = "cosine"
     patience: int = 10
     augment: str = "standard"
-    balance: bool = True
+    balance: str = "class"
     select: bool = True
+    blend: bool = False
 
     def __post_init__(self) -> None:
         _within("--epochs", self.epochs, 1, 100_000)
@@ -36,8 +40,9 @@ class TrainSettings:
         _within("--patience", self.patience, 1, 100_000)
         if self.schedule not in SCHEDULES:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
-        if self.augment not in AUGMENTATIONS:
-            raise unknown_name("augmentation", self.augment, AUGMENTATIONS)
+        parse_augmentation(self.augment)
+        if self.balance not in BALANCES:
+            raise unknown_name("balance", self.balance, BALANCES)
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as they stand in JSON."""

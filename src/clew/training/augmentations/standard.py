@@ -1,14 +1,11 @@
-"""Augmentation of uint8 crops: what happens to pictures on their way through the world."""
+"""The two fixed augmentations, `none` and `standard`: their draws never change, recorded trainings depend on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Crops = NDArray[np.uint8]
+from clew.training.augmentations.base import Change, Crop, Crops
 
 SHARE = 0.1  # of the crops each of JPEG, blur and noise is applied to
 
@@ -33,15 +30,15 @@ def standard(crops: Crops, rng: np.random.Generator) -> Crops:
     return crops
 
 
-def _jpeg(crop: Crops, quality: int) -> Crops:
+def _jpeg(crop: Crop, quality: int) -> Crop:
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(crop), [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _noise(crop: Crops, sigma: float, rng: np.random.Generator) -> Crops:
+def _noise(crop: Crop, sigma: float, rng: np.random.Generator) -> Crop:
     noise = rng.standard_normal(crop.shape, np.float32) * np.float32(sigma)
     return np.clip(crop + noise, 0, 255).astype(np.uint8)
 
 
-AUGMENTATIONS: dict[str, Callable[[Crops, np.random.Generator], Crops]] = {"none": none, "standard": standard}
+PRESETS: dict[str, Change] = {"none": none, "standard": standard}
