@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from clew.datasets.cropping import crop_dataset
+from clew.datasets.synth.produce import write_videos
 from clew.media.pictures import encode_jpeg
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -53,6 +54,14 @@ def store_path(folder_root: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The crop store of `folder_root`; do not write to it."""
     out = tmp_path_factory.mktemp("stores") / "noise-store"
     crop_dataset(folder_root, "folder", out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def drawn_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six drawn originals and their forgeries, about seven frames each, laid out as FaceForensics++; read only."""
+    out = tmp_path_factory.mktemp("videos") / "drawn"
+    write_videos(out, "faceforensics", videos=6, seconds=(0.24, 0.3), workers=1)
     return out
 
 

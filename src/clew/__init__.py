@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clew.base.errors import ClewError
+    from clew.datasets.blending.writing import blend_faces
+    from clew.datasets.checks import check_store
     from clew.datasets.cropping import crop_dataset
     from clew.datasets.store import open_store
     from clew.tickets.find import find_tickets
@@ -20,6 +22,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ClewError": "clew.base.errors",
+    "blend_faces": "clew.datasets.blending.writing",
+    "check_store": "clew.datasets.checks",
     "crop_dataset": "clew.datasets.cropping",
     "find_tickets": "clew.tickets.find",
     "load_ticket": "clew.tickets.ticket",
@@ -27,7 +31,16 @@ _HOMES = {
     "open_store": "clew.datasets.store",
 }
 
-__all__ = ["ClewError", "crop_dataset", "find_tickets", "load_ticket", "open_ladder", "open_store"]
+__all__ = [
+    "ClewError",
+    "blend_faces",
+    "check_store",
+    "crop_dataset",
+    "find_tickets",
+    "load_ticket",
+    "open_ladder",
+    "open_store",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,9 @@ COMMANDS = {
     ("train",),
     ("data", "synth"),
     ("data", "crop"),
+    ("data", "check"),
+    ("data", "blend"),
+    ("data", "fetch-detector"),
     ("tickets", "find"),
     ("tickets", "show"),
 }
@@ -98,7 +101,7 @@ def test_train(store_path, tmp_path):
     ("words", "why"),
     [
         (["data", "crop", "{tmp}/none", "--layout", "folder", "--out", "{tmp}/o"], r"none is not a folder"),
-        (["data", "crop", "{tmp}", "--layout", "celebs", "--out", "{tmp}/o"], r"unknown layout 'celebs'.*Known: folder"),
+        (["data", "crop", "{tmp}", "--layout", "celebs", "--out", "{tmp}/o"], r"unknown layout 'celebs'.*Known: celeb-df"),
         (["data", "crop", "{root}", "--layout", "openforensics-crops", "--out", "{tmp}/o"], r"It looks like --layout folder"),
         (["data", "crop", "{root}", "--layout", "folder", "--faces", "eyes", "--out", "{tmp}/o"], r"unknown face detector"),
         (["data", "crop", "{root}", "--layout", "folder", "--size", "3", "--out", "{tmp}/o"], r"--size 3"),

@@ -1,4 +1,6 @@
+import contextlib
 import json
+import mmap
 import shutil
 
 import cv2
@@ -7,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from clew.base.errors import ClewError
-from clew.datasets import cropping
-from clew.datasets.cropping import crop_dataset, dropped
+from clew.base.executors import LocalExecutor
+from clew.base.jobs import Outcome, give_up, ignore
+from clew.datasets import cropping, packing
+from clew.datasets.cropping import crop_dataset
+from clew.datasets.drops import dropped
 from clew.datasets.index import SCHEMA
 from clew.datasets.store import open_store
 from clew.media.pictures import read_picture
@@ -31,7 +36,10 @@ def test_one_row_for_every_picture_and_the_crops_in_index_order(folder_root, sto
 
 
 def test_the_shards_are_memory_mapped(store_path):
-    assert isinstance(open_store(store_path)._shards[0], np.memmap)
+    crop = open_store(store_path).crop(3)
+    while crop.base is not None and not isinstance(crop.base, mmap.mmap):
+        crop = crop.base
+    assert isinstance(crop.base, mmap.mmap)
 
 
 def test_openforensics_crops_with_regions(folder_root, tmp_path):
@@ -72,29 +80,63 @@ def test_unreadable_pictures_keep_a_row_and_the_rest_goes_on(folder_root, fresh_
     np.testing.assert_array_equal(store.crop(148), read_picture(root / last["source"]))
 
 
-def test_a_store_goes_on_where_it_was_stopped_and_has_the_same_bytes(folder_root, tmp_path, monkeypatch):
-    monkeypatch.setattr(cropping, "SHARD_BYTES", 32 * 32 * 3 * 40)  # four shards
-    whole = tmp_path / "a" / "store"
-    crop_dataset(folder_root, "folder", whole)
-    stopped = tmp_path / "b" / "store"
-    real, calls = cropping._write_shard, []
+class Inline:
+    """Runs jobs here, one after the other; stops before job `stop`."""
 
-    def stop_at_third(*args):
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        real(*args)
+    def __init__(self, stop=None):
+        self.stop, self.ran = stop, []
 
-    monkeypatch.setattr(cropping, "_write_shard", stop_at_third)
+    def run(self, jobs, description, progress=None, done=ignore, failed=give_up):
+        for job in jobs:
+            if len(self.ran) == self.stop:
+                raise KeyboardInterrupt
+            self.ran.append(job.name)
+            done(job.name, job.function(*job.args, lambda steps, note="": None))
+        return Outcome()
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Units of 16 pictures, shards of 40 and a bit."""
+    monkeypatch.setattr(cropping, "UNIT_BYTES", 1)
+    monkeypatch.setattr(packing, "SHARD_BYTES", 32 * 32 * 3 * 40)
+
+
+@pytest.mark.parametrize("stop", range(1, 10))
+def test_a_store_goes_on_where_it_was_stopped_and_has_the_same_bytes(folder_root, tmp_path, small_pieces, stop):
+    whole, stopped, executor = tmp_path / "a" / "store", tmp_path / "b" / "store", Inline(stop)
+    crop_dataset(folder_root, "folder", whole, executor=LocalExecutor(2))
     with pytest.raises(KeyboardInterrupt):
-        crop_dataset(folder_root, "folder", stopped)
+        crop_dataset(folder_root, "folder", stopped, executor=executor)
     with pytest.raises(ClewError, match="not a finished crop store"):
         open_store(stopped)
-    monkeypatch.setattr(cropping, "_write_shard", lambda *args: calls.append(args) or real(*args))
-    crop_dataset(folder_root, "folder", stopped)
-    assert [args[2] for args in calls] == [0, 1, 2, 2, 3], "finished shards are not made again"
+    (stopped / "parts" / ".partial-killed").write_text("x")
+    executor.stop = None
+    crop_dataset(folder_root, "folder", stopped, executor=executor)
+    assert executor.ran == [str(n) for n in range(10)], "no finished unit is cropped again"
     assert tree_bytes(stopped) == tree_bytes(whole)
-    assert len(open_store(whole)._shards) == 4
+    assert [shard["count"] for shard in open_store(whole).facts["shards"]] == [48, 48, 48, 8]
+
+
+def test_a_store_stopped_while_it_was_packed_has_the_same_bytes(folder_root, tmp_path, small_pieces, monkeypatch):
+    whole, stopped = tmp_path / "a" / "store", tmp_path / "b" / "store"
+    crop_dataset(folder_root, "folder", whole, executor=Inline())
+    for name in ("write_table", "write_json", "settle"):
+        for after in range(1, 6):
+            real, left = getattr(packing, name), [after]
+
+            def stop(*args, real=real, left=left):
+                left[0] -= 1
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+                return real(*args)
+
+            monkeypatch.setattr(packing, name, stop)
+            with contextlib.suppress(KeyboardInterrupt):
+                crop_dataset(folder_root, "folder", stopped, executor=Inline())
+            monkeypatch.setattr(packing, name, real)
+    crop_dataset(folder_root, "folder", stopped, executor=Inline())
+    assert tree_bytes(stopped) == tree_bytes(whole)
 
 
 def test_the_same_store_again_does_nothing_another_protocol_is_refused(folder_root, fresh_copy, store_path):
@@ -147,7 +189,7 @@ def test_nothing_readable_is_an_error(folder_root, fresh_copy, tmp_path):
     root = fresh_copy(folder_root)
     for path in root.rglob("*.jpg"):
         path.write_bytes(b"")
-    with pytest.raises(ClewError, match="none of the 152 pictures can be read; the first: .* is empty"):
+    with pytest.raises(ClewError, match="none of the 152 files gave a crop; the first: .* is empty"):
         crop_dataset(root, "folder", tmp_path / "store")
 
 
@@ -173,7 +215,7 @@ def _fewer_rows(out):
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (_spoil_json, r"store\.json has schema 99; this version of Clew reads 1"),
+        (_spoil_json, r"store\.json has schema 99; this version of Clew reads 2"),
         (_spoil_index, r"index\.parquet has another schema: it lacks the columns cluster"),
         (_spoil_shard, r"crops-00000\.npy cannot be read"),
         (_fewer_rows, "the index names 151 crops, the shards hold 152"),

@@ -8,7 +8,17 @@ import typer
 
 from clew import __version__
 from clew.base.errors import ClewError
-from clew.cli import data_crop, data_synth, demo, tickets_find, tickets_show, train
+from clew.cli import (
+    data_blend,
+    data_check,
+    data_crop,
+    data_fetch_detector,
+    data_synth,
+    demo,
+    tickets_find,
+    tickets_show,
+    train,
+)
 from clew.cli.console import errors
 
 INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
@@ -21,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-data = typer.Typer(help="Draw, read and crop data.", no_args_is_help=True)
+data = typer.Typer(help="Draw, read, crop, check and blend data.", no_args_is_help=True)
 tickets = typer.Typer(help="Search for tickets and look at what was found.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(tickets, name="tickets")
@@ -30,6 +40,9 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
 data.command("crop", epilog=data_crop.EXAMPLE)(data_crop.crop)
+data.command("check", epilog=data_check.EXAMPLE)(data_check.check)
+data.command("blend", epilog=data_blend.EXAMPLE)(data_blend.blend)
+data.command("fetch-detector", epilog=data_fetch_detector.EXAMPLE)(data_fetch_detector.fetch_detector)
 tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
 tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
 

@@ -43,6 +43,8 @@ def find(
     schedule: options.Schedule = "cosine",
     patience: options.Patience = 10,
     augment: options.Augment = "standard",
+    balance: options.Balance = "class",
+    blend: options.Blend = False,
     precision: options.Precision = "auto",
     memory_format: options.Layout = "auto",
     threads: options.Threads = 1,
@@ -59,7 +61,7 @@ def find(
     if sparsity and rounds is not None:
         raise ClewError("--sparsity and --rounds exclude each other: give one of them.")
     levels = rounds_to_levels(rounds, fraction) if rounds is not None else numbers(sparsity) or LEVELS
-    training = TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment)
+    training = TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend)
     shown = progress()
     ladder = find_tickets(
         stores,

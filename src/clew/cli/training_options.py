@@ -14,7 +14,17 @@ Rate = Annotated[float, typer.Option("--lr", help="Highest learning rate of Adam
 Decay = Annotated[float, typer.Option(help="Weight decay.")]
 Schedule = Annotated[str, typer.Option(help="cosine or constant.")]
 Patience = Annotated[int, typer.Option(help="Epochs without a better validation AUC before a training stops.")]
-Augment = Annotated[str, typer.Option(help="standard (flips, JPEG, blur, noise) or none.")]
+Augment = Annotated[
+    str,
+    typer.Option(
+        help="standard (flips, JPEG, blur, noise), none, or a list of NAME[:PROBABILITY] such as "
+        "flip,jpeg:0.2,recompress:0.2,cutout:0.3; an unknown name lists the known ones."
+    ),
+]
+Balance = Annotated[str, typer.Option(help="class, method or video: what batches show equally often; or none.")]
+Blend = Annotated[
+    bool, typer.Option("--blend", help="Train on reals alone, with self-blended fakes made of them as it goes.")
+]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or auto: measured once, then kept.")]
 Layout = Annotated[str, typer.Option(help="contiguous, channels-last, or auto: measured once, then kept.")]
 Threads = Annotated[int, typer.Option(help="Threads of each training.")]

@@ -1,42 +1,35 @@
-"""From a dataset on disk to a crop store: one shard after the other, resumed where it stopped."""
+"""From a dataset on disk to a crop store: on all cores or many machines, resumed where it stopped."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from clew.base.errors import ClewError
-from clew.base.files import atomic_path, read_json, sweep_temporaries, write_json
-from clew.base.hashing import hash_file, hash_json
+from clew.base.executors import LocalExecutor
+from clew.base.jobs import Executor, Job, Report
 from clew.base.progress import SILENT, Progress
-from clew.datasets.groups import clusters
-from clew.datasets.index import SCHEMA, index_table, read_table, write_table
-from clew.datasets.items import Item
-from clew.datasets.layouts import layouts
-from clew.datasets.splits import crossing, split_items
-from clew.datasets.store import SCHEMA_VERSION, CropStore, open_store
-from clew.media.pictures import read_picture, square
+from clew.datasets.crop_frames import crop_frames
+from clew.datasets.crop_pictures import crop_pictures
+from clew.datasets.crop_videos import crop_video
+from clew.datasets.items import FRAMES, PICTURE, VIDEO, Item
+from clew.datasets.packing import StoreWriter, begin_store, part_exists, write_part
+from clew.datasets.plan import Plan, plan_dataset
+from clew.datasets.protocol import AS_GIVEN, BOXES, Protocol
+from clew.datasets.recipe import Recipe
+from clew.datasets.rows import Cropped, Entry, stack
+from clew.datasets.store import CropStore
+from clew.media.faces.base import make_detector
+from clew.media.pictures import read_picture
 
-SHARD_BYTES = 128 * 2**20
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How crops are made; it stands beside every number measured on them."""
-
-    name: str = "as-given"
-    version: int = 1
-    size: int = 256
+UNIT_BYTES = 24 * 2**20
+MOST_PICTURES = 256
+FACE_SIZE, FACE_SCALE = 256, 1.3
+AUTO, NONE = "auto", "none"
 
 
 def crop_dataset(
@@ -44,232 +37,161 @@ def crop_dataset(
     layout: str,
     out: Path | str,
     *,
+    faces: str = AUTO,
+    model: Path | str | None = None,
     size: int | None = None,
+    frames: int = 32,
+    scale: float | None = None,
+    people: str = "all",
+    splits: str = "official",
+    compression: Sequence[str] = (),
+    methods: Sequence[str] = (),
     limit: int | None = None,
+    executor: Executor | None = None,
     progress: Progress = SILENT,
 ) -> CropStore:
-    """Writes the pictures of a dataset, as they are given, into a crop store, and opens it.
+    """Crops the faces of a dataset into a store, and opens it.
 
-    `size` in pixels (None: the usual size of its pictures, at most 512); `limit`: at most so many of each split
-    and class. A store that is already there with the same content plan is opened as it is; an unfinished one is
-    gone on with. Raises ClewError for a wrong layout, for a store made otherwise, or when nothing is readable.
+    `faces`: dlib, opencv or yunet; none: pictures and frames as they are; auto: dlib for videos, none for
+    pictures. `model`: the detector's file, where it has one. `size` in pixels (None: 256 for faces, for ready
+    crops their usual size); `frames`: so many of each video, evenly spaced; `scale`: times the detector's box
+    (None: 1.3); `people`: all faces as tracks, or the largest of each frame. `splits`, `compression`, `methods`
+    and `limit`: see `plan_dataset`. A finished store of the same plan is opened as it is, an unfinished one is
+    gone on with. Raises ClewError for a wrong layout, a store made otherwise, or when nothing gives a crop.
     """
     root, out = Path(root), Path(out)
-    items = layouts.get(layout)(root)
-    if size is not None and not 16 <= size <= 4096:
-        raise ClewError(f"--size {size}: expected 16 to 4096 pixels.")
-    items, cluster_of, split = _plan(items, limit)
-    protocol = Protocol(size=size or usual_size(root, items))
-    plan = {"schema": SCHEMA_VERSION, "layout": layout, "protocol": asdict(protocol)}
-    plan["plan"] = hash_json([[asdict(i), c, s] for i, c, s in zip(items, cluster_of, split, strict=True)])
-    if (out / "store.json").exists():
-        return _same_store(out, plan)
-    _prepare(out, plan)
-    with progress.task(f"cropping {root.name}", len(items)) as task:
-        for number, piece in enumerate(_pieces(len(items), protocol.size)):
-            if not (out / _part(number)).exists():
-                rows = [_row(items[i], cluster_of[i], split[i]) for i in piece]
-                _write_shard(root, out, number, rows, [items[i].region for i in piece], protocol.size)
-            task.advance(len(piece))
-    return _finish(out, plan)
+    plan = plan_dataset(root, layout, splits=splits, compression=compression, methods=methods, limit=limit)
+    recipe = _recipe(root, plan, faces, model, size, frames, scale, people)
+    facts = _facts(layout, plan, recipe)
+    for note in plan.notes:
+        progress.say(note)
+    finished = begin_store(out, facts)
+    if finished is not None:
+        return finished
+    units = make_units(plan, recipe.protocol.size)
+    with StoreWriter(out, recipe.protocol.size) as writer:
+        _work(out, recipe, units, writer, executor or LocalExecutor(), f"cropping {root.name}", progress)
+        return writer.finish(facts)
+
+
+def _recipe(
+    root: Path,
+    plan: Plan,
+    faces: str,
+    model: Path | str | None,
+    size: int | None,
+    frames: int,
+    scale: float | None,
+    people: str,
+) -> Recipe:
+    """The crop protocol and what carries it out; raises ClewError for settings that cannot be meant."""
+    videos = any(item.kind == VIDEO for item in plan.items)
+    boxes = any(item.box is not None for item in plan.items)
+    faces = ("dlib" if videos and not boxes else NONE) if faces == AUTO else faces
+    if boxes and faces != NONE:
+        raise ClewError(f"--faces {faces}: this dataset tells where its faces are; leave --faces out.")
+    finder = "" if faces == NONE else make_detector(faces, Path(model) if model else None).version
+    found = faces != NONE or boxes
+    size = size or (FACE_SIZE if found else usual_size(root, plan.items))
+    scale = scale if scale is not None else FACE_SCALE if found else 1.0
+    name = faces if faces != NONE else BOXES if boxes else AS_GIVEN
+    return Recipe(
+        root.resolve(),
+        Protocol(name, 1, size, frames, scale, people, finder),
+        faces,
+        str(Path(model).resolve()) if model else "",
+    )
+
+
+def _facts(layout: str, plan: Plan, recipe: Recipe) -> dict[str, Any]:
+    """What tells this store from any other, as store.json says it."""
+    protocol = asdict(recipe.protocol)
+    protocol["videos"] = any(item.kind != PICTURE for item in plan.items)
+    return {
+        "layout": layout,
+        "protocol": protocol,
+        "official": plan.official,
+        "notes": list(plan.notes),
+        "plan": plan.digest(),
+    }
 
 
 def usual_size(root: Path, items: Sequence[Item]) -> int:
-    """The median short side of up to 32 of the pictures, at most 512 pixels."""
+    """The median short side of up to 32 of the pictures (or first frames), at most 512 pixels; 256 for videos."""
     sides = []
-    for item in items[:: max(1, len(items) // 32)]:
+    pictures = [item.frames[0] if item.frames else item.source for item in items if item.kind != VIDEO]
+    for source in pictures[:: max(1, len(pictures) // 32)]:
         try:
-            sides.append(min(read_picture(root / item.source).shape[:2]))
+            sides.append(min(read_picture(root / source).shape[:2]))
         except ClewError:
             continue
     return int(np.clip(np.median(sides), 16, 512)) if sides else 256
 
 
-def _plan(items: list[Item], limit: int | None) -> tuple[list[Item], list[str], list[str]]:
-    cluster_of = clusters(items)
-    split = split_items(items, cluster_of)
-    leaks = crossing(split, cluster_of)
-    if leaks:
-        name, parts = next(iter(sorted(leaks.items())))
-        raise ClewError(
-            f"{len(leaks)} groups stand in more than one split, the first '{name}' in {' and '.join(sorted(parts))}: "
-            "a detector would be tested on what it was trained on. Mend the folders or the groups.csv."
-        )
-    if limit is not None:
-        kept = _first_of_each([(s, i.label) for i, s in zip(items, split, strict=True)], limit)
-        items, cluster_of, split = [[part[i] for i in kept] for part in (items, cluster_of, split)]  # type: ignore
-    return items, cluster_of, split
+def make_units(plan: Plan, size: int) -> list[tuple[Entry, ...]]:
+    """The units of work, in order: one video, or as many pictures as fit well; faces of one picture stay together."""
+    most = int(np.clip(UNIT_BYTES // (size * size * 3), 16, MOST_PICTURES))
+    units: list[tuple[Entry, ...]] = []
+    open_unit: list[Entry] = []
+    for entry in map(Entry, plan.items, plan.clusters, plan.splits):
+        picture = entry.item.kind == PICTURE
+        same = bool(open_unit) and open_unit[-1].item.source == entry.item.source
+        if open_unit and (not picture or (len(open_unit) >= most and not same)):
+            units.append(tuple(open_unit))
+            open_unit = []
+        if picture:
+            open_unit.append(entry)
+        else:
+            units.append((entry,))
+    return [*units, tuple(open_unit)] if open_unit else units
 
 
-def _first_of_each(keys: Sequence[tuple[str, int]], limit: int) -> list[int]:
-    """Positions of an even choice of at most `limit` of each key (spread over the whole list, not its head)."""
-    kept: list[int] = []
-    for key in sorted(set(keys)):
-        members = [i for i, k in enumerate(keys) if k == key]
-        count = min(limit, len(members))
-        kept += [members[i * len(members) // count] for i in range(count)]
-    return sorted(kept)
+def crop_unit(out: Path, number: int, recipe: Recipe, unit: tuple[Entry, ...], report: Report) -> None:
+    """Crops one unit and writes its part."""
 
+    def done() -> None:
+        report(1, unit[0].item.source)
 
-def _prepare(out: Path, plan: dict[str, Any]) -> None:
-    started = out / "unfinished.json"
-    if started.exists():
-        if read_json(started) != plan:
-            raise ClewError(f"{out} holds an unfinished store made from other data or settings: choose another --out.")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ClewError(f"{out} exists and is not a crop store: choose another --out.")
+    kind = unit[0].item.kind
+    if kind == VIDEO:
+        cropped = list(crop_video(recipe, unit[0], done))
+    elif kind == FRAMES:
+        cropped = list(crop_frames(recipe, unit[0], done))
     else:
-        write_json(started, plan)
-    sweep_temporaries(out)
+        cropped = list(crop_pictures(recipe, unit, done))
+    write_part(out, number, *stack(cropped, recipe.protocol.size))
 
 
-def _same_store(out: Path, plan: dict[str, Any]) -> CropStore:
-    store = open_store(out)
-    differing = [key for key in plan if store.facts.get(key) != plan[key]]
-    if "protocol" in differing:
-        raise ClewError(
-            f"{out} was made with the crop protocol {store.facts['protocol']}, this run asks for {plan['protocol']}: "
-            "crops of two protocols do not go into one store. Choose another --out."
-        )
-    if differing:
-        raise ClewError(f"{out} already holds crops of other data (or of a changed folder): choose another --out.")
-    _tidy(out)
-    return store
+def _work(
+    out: Path,
+    recipe: Recipe,
+    units: Sequence[tuple[Entry, ...]],
+    writer: StoreWriter,
+    executor: Executor,
+    description: str,
+    progress: Progress,
+) -> None:
+    """Crops what is missing; finished parts go into shards as soon as their turn comes."""
 
+    def pack(name: str = "", result: None = None) -> None:
+        while writer.next < len(units) and writer.take():
+            pass
 
-def _pieces(count: int, size: int) -> Iterator[range]:
-    step = max(1, SHARD_BYTES // (size * size * 3))
-    for start in range(0, count, step):
-        yield range(start, min(start + step, count))
+    def failed(name: str, why: str, killed: bool) -> bool:
+        """A file that ends the process that reads it is a row as well; anything else ends the run."""
+        if not killed:
+            raise ClewError(f"{units[int(name)][0].item.source}: {why}")
+        lost: list[Cropped] = [e.lost("unreadable", f"{e.item.source}: reading it crashed.") for e in units[int(name)]]
+        write_part(out, int(name), *stack(lost, recipe.protocol.size))
+        pack()
+        return True
 
-
-def _part(number: int) -> str:
-    return f"part-{number:05d}.parquet"
-
-
-def _row(item: Item, cluster: str, split: str) -> dict[str, Any]:
-    return {
-        "sample": item.source,
-        "source": item.source,
-        "frame": 0,
-        "time_s": 0.0,
-        "video": item.video,
-        "cluster": cluster,
-        "label": item.label,
-        "method": item.method,
-        "compression": item.compression,
-        "split": split,
-        "box": None,
-        "track": 0,
-        "status": "ok",
-        "detail": "",
-        "crop": -1,
-        "region": False,
-    }
-
-
-def _write_shard(root: Path, out: Path, number: int, rows: list[dict[str, Any]], regions: list[str], size: int) -> None:
-    """Writes crops and regions of `rows`, then their part of the index: a part that is there is whole."""
-    kept = 0
-    areas: list[tuple[int, NDArray[np.uint8]]] = []
-    with atomic_path(out / f"crops-{number:05d}.npy") as temporary, ThreadPoolExecutor(2) as pool:
-        shard = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(rows), size, size, 3))
-        for row, region, result in zip(
-            rows, regions, pool.map(lambda r: _crop(root / r["source"], size), rows), strict=True
-        ):
-            if isinstance(result, ClewError):
-                row.update(status="unreadable", detail=str(result))
-                continue
-            shard[kept] = result
-            row["crop"] = kept
-            area = _region(root / region, size) if region else None
-            if area is not None:
-                row["region"] = True
-                areas.append((kept, area))
-            kept += 1
-        shard.flush()
-        if kept < len(rows):
-            whole = np.array(shard[:kept])
-            del shard
-            with temporary.open("wb") as handle:
-                np.save(handle, whole)
-    if areas:
-        mask = np.zeros((kept, size, size), np.uint8)
-        for position, area in areas:
-            mask[position] = area
-        with atomic_path(out / f"regions-{number:05d}.npy") as temporary, temporary.open("wb") as handle:
-            np.save(handle, mask)
-    write_table(out / _part(number), index_table(rows))
-
-
-def _crop(path: Path, size: int) -> NDArray[np.uint8] | ClewError:
-    try:
-        return square(read_picture(path), size)
-    except ClewError as error:
-        return error
-
-
-def _region(path: Path, size: int) -> NDArray[np.uint8] | None:
-    try:
-        area = square(read_picture(path), size)[..., 0]
-    except ClewError:
-        return None
-    return (area > 127).astype(np.uint8)
-
-
-def _finish(out: Path, plan: dict[str, Any]) -> CropStore:
-    """Joins the parts into the index and writes store.json, which makes the store whole."""
-    parts = sorted(out.glob("part-*.parquet"))
-    tables, shards, start = [], [], 0
-    for number, path in enumerate(parts):
-        table = read_table(path, SCHEMA)
-        crops = table["crop"].to_numpy()
-        count = int((crops >= 0).sum())
-        tables.append(
-            table.set_column(
-                table.schema.get_field_index("crop"),
-                SCHEMA.field("crop"),
-                pa.array(np.where(crops >= 0, crops + start, -1)),
-            )
-        )
-        start += count
-        crops_file, regions_file = f"crops-{number:05d}.npy", f"regions-{number:05d}.npy"
-        shards.append(
-            {
-                "crops": crops_file,
-                "regions": regions_file if (out / regions_file).exists() else "",
-                "count": count,
-                "sha256": hash_file(out / crops_file),
-            }
-        )
-    index = pa.concat_tables(tables).combine_chunks()
-    if start == 0:
-        first = index["detail"][0].as_py()
-        raise ClewError(f"none of the {index.num_rows} pictures can be read; the first: {first}")
-    content = index.select(["sample", "video", "cluster", "label", "method", "compression", "split", "status"])
-    facts = {**plan, "shards": shards, "counts": _counts(index)}
-    facts["hash"] = hashlib.sha256(
-        hash_json([content.to_pydict(), [shard["sha256"] for shard in shards]]).encode()
-    ).hexdigest()
-    write_table(out / "index.parquet", index)
-    write_json(out / "store.json", facts)
-    _tidy(out)
-    return open_store(out)
-
-
-def _tidy(out: Path) -> None:
-    """Removes what only an unfinished store needs."""
-    for path in [*out.glob("part-*.parquet"), out / "unfinished.json"]:
-        path.unlink(missing_ok=True)
-
-
-def _counts(index: pa.Table) -> dict[str, int]:
-    """Rows by "split/method/status": the drop report."""
-    keys = zip(*(index[name].to_pylist() for name in ("split", "method", "status")), strict=True)
-    return dict(sorted(Counter("/".join(key) for key in keys).items()))
-
-
-def dropped(store: CropStore) -> list[dict[str, str]]:
-    """The samples that gave no crop: sample, status and detail."""
-    rows = store.index.filter(pc.not_equal(store.index["status"], "ok"))
-    return rows.select(["sample", "status", "detail"]).to_pylist()
+    missing = [n for n in range(writer.next, len(units)) if not part_exists(out, n)]
+    pack()
+    if len(units) == 1 and missing:  # not worth a process of its own
+        with progress.task(description, len(units[0])) as task:
+            crop_unit(out, 0, recipe, units[0], lambda steps, note: task.advance(steps, note))
+    else:
+        jobs = [Job(str(n), crop_unit, (out.resolve(), n, recipe, units[n]), size=len(units[n])) for n in missing]
+        executor.run(jobs, description, progress, pack, failed)
+    pack()

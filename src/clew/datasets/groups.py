@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from clew.base.errors import ClewError
 from clew.datasets.items import Item
+from clew.datasets.records import read_rows
 
 Groups = dict[str, tuple[tuple[str, ...], str]]
 
@@ -18,21 +18,14 @@ def read_groups(root: Path) -> Groups:
     A path may stand in several rows: it then joins these groups. Without the file: empty.
     """
     path = root / "groups.csv"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     found: Groups = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            if not {"path", "group"} <= set(reader.fieldnames or ()):
-                raise ClewError(f"{path}: expected the columns path,group; found {reader.fieldnames}.")
-            for row in reader:
-                name = (row["path"] or "").strip().replace("\\", "/")
-                groups, method = found.get(name, ((), ""))
-                group = (row["group"] or "").strip()
-                found[name] = (groups + ((group,) if group else ()), (row.get("method") or method).strip())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ClewError(f"{path} cannot be read as CSV ({error}).") from None
+    for _, row in read_rows(path, ("path", "group")):
+        name = row["path"].strip().replace("\\", "/")
+        groups, method = found.get(name, ((), ""))
+        group = row["group"].strip()
+        found[name] = (groups + ((group,) if group else ()), (row.get("method") or method).strip())
     return found
 
 
@@ -50,7 +43,7 @@ def clusters(items: Sequence[Item]) -> list[str]:
         return name
 
     for item in items:
-        for other in item.groups[1:]:
+        for other in item.groups[1:] if item.status == "ok" else ():  # what is left out joins nobody
             first, second = sorted((find(item.groups[0]), find(other)))
             leader[second] = first
     return [find(item.groups[0]) if item.groups else item.video or item.source for item in items]

@@ -32,6 +32,11 @@ SCHEMA = pa.schema(
         ("detail", pa.string()),  # why it was dropped
         ("crop", pa.int64()),  # position in the shards; -1 when dropped
         ("region", pa.bool_()),  # whether the forged region is known
+        ("groups", pa.list_(pa.string())),  # identities or source groups, as far as the layout tells them
+        ("width", pa.int32()),  # of the source picture or frame, in pixels; 0 unknown
+        ("height", pa.int32()),
+        ("bytes", pa.int64()),  # of the source file; of all its pictures for a folder of frames
+        ("quality", pa.float32()),  # JPEG quality 1-100 told by the source's tables; null where there are none
     ]
 )
 

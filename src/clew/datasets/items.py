@@ -10,25 +10,45 @@ from clew.base.registry import Registry
 
 REAL, FAKE = 0, 1
 SPLITS = ("train", "val", "test")
+PICTURE, VIDEO, FRAMES = "picture", "video", "frames"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One picture of a dataset.
+    """One picture, one face of a picture, or one video of a dataset.
 
-    `source` and `region` (the picture of its forged area, "" when unknown) are paths relative to the root, with
-    slashes; `label` 0 real, 1 fake; `groups` the identities or the source group that it belongs to (empty:
-    unknown); `split` train, val, test, or "" when the layout names none.
+    All paths are relative to the root, with slashes. A reader may hand in an item that it already knows to be
+    unusable: `status` (missing, left-out, unreadable) and `detail` then say why, and it becomes a row of its own.
     """
 
-    source: str
-    label: int
-    method: str
-    split: str = ""
-    groups: tuple[str, ...] = ()
-    video: str = ""
+    source: str  # the file; for kind `frames` the folder that holds them
+    label: int  # 0 real, 1 fake
+    method: str  # "real" for reals
+    split: str = ""  # train, val, test, or "" where the layout names none: it is drawn
+    groups: tuple[str, ...] = ()  # the identities, or the source group, that it belongs to; empty: unknown
+    video: str = ""  # the whole identity of a video (its source: names repeat under other methods); "" for pictures
     compression: str = ""
-    region: str = ""
+    region: str = ""  # the picture or video of its forged area; "" when unknown
+    kind: str = PICTURE  # picture, video or frames
+    cluster: str = ""  # named by the reader where connected identities would join everybody
+    frames: tuple[str, ...] = ()  # kind `frames`: the pictures of a video, in order of time
+    face: str = ""  # which face of a picture with several
+    box: tuple[float, float, float, float] | None = None  # x, y, width, height in pixels, where the layout tells it
+    outline: tuple[tuple[float, ...], ...] = ()  # polygons (x0, y0, x1, y1, ...) of the face; a fake's region
+    status: str = "ok"
+    detail: str = ""
 
 
-layouts: Registry[Callable[[Path], list[Item]]] = Registry("layout")
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a reader found: the items in a fixed order, and what the user should know about them.
+
+    `official` splits are taken as they are (a leak in them warns); others must not leak.
+    """
+
+    items: list[Item]
+    notes: tuple[str, ...] = ()
+    official: bool = False
+
+
+layouts: Registry[Callable[[Path], Listing]] = Registry("layout")

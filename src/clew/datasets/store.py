@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from clew.base.errors import ClewError
 from clew.base.files import read_json
 from clew.datasets.index import SCHEMA, read_table
+from clew.datasets.protocol import describe
+from clew.datasets.shards import Shards
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ class CropStore:
     @property
     def protocol(self) -> str:
         """Name and version of the crop protocol, for people: it stands beside every number."""
-        protocol = self.facts["protocol"]
-        return f"{protocol['name']}-v{protocol['version']}, {protocol['size']} px"
+        return describe(self.facts["protocol"])
 
     @property
     def size(self) -> int:
@@ -57,50 +59,40 @@ class CropStore:
         return self.index.filter(chosen)
 
     def crop(self, position: int) -> NDArray[np.uint8]:
-        """The crop at a position of the column `crop`: (H, W, 3), a view into the shard."""
-        shard, row = self._locate(position)
-        return np.asarray(self._shards[shard][row])
+        """The crop at a position of the column `crop`: (H, W, 3), a memory-mapped view."""
+        return self._crops.view(position)
+
+    def crops(
+        self, positions: Sequence[int] | NDArray[np.int64], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """The crops at `positions`, copied: (B, H, W, 3); read in the order in which they lie on the disk.
+
+        `out`: an array of that shape to copy them to. New memory costs more than reading does: in a loop, give one.
+        """
+        wanted = np.asarray(positions, np.int64)
+        shape = (len(wanted), self.size, self.size, 3)
+        out = np.empty(shape, np.uint8) if out is None else out
+        if out.shape != shape or out.dtype != np.uint8:
+            raise ValueError(f"out: expected uint8 {shape}, found {out.dtype} {out.shape}")
+        for row in np.argsort(wanted, kind="stable").tolist():
+            self._crops.read(int(wanted[row]), out[row])
+        return out
 
     def region(self, position: int) -> NDArray[np.bool_]:
         """The forged region of a crop: (H, W), all False where it is not known (see the column `region`)."""
-        shard, row = self._locate(position)
-        regions = self._regions[shard]
-        if regions is None:
-            return np.zeros((self.size, self.size), bool)
-        return np.asarray(regions[row] != 0)
-
-    def _locate(self, position: int) -> tuple[int, int]:
-        if not 0 <= position < self._starts[-1]:
-            raise ClewError(f"{self.path} has {self._starts[-1]} crops; there is no crop {position}.")
-        shard = int(np.searchsorted(self._starts, position, side="right")) - 1
-        return shard, position - int(self._starts[shard])
+        return np.asarray(self._regions.view(position) != 0)
 
     @cached_property
-    def _starts(self) -> NDArray[np.int64]:
-        return np.cumsum([0] + [shard["count"] for shard in self.facts["shards"]])
+    def _crops(self) -> Shards:
+        return self._files("crops", (self.size, self.size, 3))
 
     @cached_property
-    def _shards(self) -> list[NDArray[np.uint8]]:
-        side = self.size
-        return [_map(self.path / s["crops"], (s["count"], side, side, 3)) for s in self.facts["shards"]]
+    def _regions(self) -> Shards:
+        return self._files("regions", (self.size, self.size))
 
-    @cached_property
-    def _regions(self) -> list[NDArray[np.uint8] | None]:
-        side = self.size
-        return [
-            _map(self.path / s["regions"], (s["count"], side, side)) if s["regions"] else None
-            for s in self.facts["shards"]
-        ]
-
-
-def _map(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ClewError(f"{path} cannot be read ({error}): make the store again.") from None
-    if array.shape != shape or array.dtype != np.uint8:
-        raise ClewError(f"{path}: expected uint8 {shape}, found {array.dtype} {array.shape}: make the store again.")
-    return array
+    def _files(self, kind: str, shape: tuple[int, ...]) -> Shards:
+        shards = self.facts["shards"]
+        return Shards(self.path, [s[kind] for s in shards], [s["count"] for s in shards], shape)
 
 
 def open_store(path: Path | str) -> CropStore:
@@ -126,9 +118,11 @@ def open_store(path: Path | str) -> CropStore:
 
 
 def _check(store: CropStore) -> None:
+    """Looks at every shard, so that a damaged one is found before work."""
     try:
-        crops = int(store._starts[-1])
         complete = all(key in store.facts["protocol"] for key in ("name", "version", "size")) and store.hash
+        crops = len(store._crops)
+        _ = store._regions
     except (KeyError, TypeError, ValueError):
         complete = False
     if not complete:
@@ -136,5 +130,3 @@ def _check(store: CropStore) -> None:
     kept = int(pc.sum(pc.equal(store.index["status"], "ok")).as_py() or 0)
     if kept != crops:
         raise ClewError(f"{store.path}: the index names {kept} crops, the shards hold {crops}: make the store again.")
-    if len(store._shards) != len(store._regions):  # opens every shard, so that a damaged one is found before work
-        raise ClewError(f"{store.path}: shards and regions differ in number.")

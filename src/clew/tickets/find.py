@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clew.base.errors import ClewError
-from clew.base.executors import Executor
+from clew.base.jobs import Executor
 from clew.base.progress import SILENT, Progress
 from clew.detectors.build import resolve
 from clew.tickets.given import given_file

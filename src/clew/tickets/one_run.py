@@ -32,8 +32,9 @@ from clew.tickets.settings import SearchSettings
 from clew.tickets.ticket import state_in
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
+from clew.training.blended import load_part
 from clew.training.choices import thread_count
-from clew.training.data import Samples, load_split
+from clew.training.data import Samples
 from clew.training.loop import Start, Trained, train
 from clew.training.score import fake_probability, logits_of
 from clew.training.weights import State, load_state, save_state
@@ -74,7 +75,7 @@ def do_run(
     cv2.setNumThreads(1)
     with thread_count(settings.choices.threads):
         stores = [open_store(path) for path in place.stores]
-        splits = {split: load_split(stores, split) for split in ("train", *SCORED)}
+        splits = {split: load_part(stores, split, settings.training.blend) for split in ("train", *SCORED)}
         start = _start(place, settings, run)
         trained = train(
             settings.detector,

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from clew.base.errors import ClewError
-from clew.base.executors import Executor, Job, LocalExecutor
+from clew.base.executors import LocalExecutor
 from clew.base.files import read_json, sweep_temporaries, write_json
 from clew.base.hashing import hash_file
+from clew.base.jobs import Executor, Job
 from clew.base.progress import SILENT, Progress
 from clew.datasets.index import read_table, write_table
 from clew.datasets.store import CropStore, open_store
@@ -37,7 +38,7 @@ from clew.tickets.one_run import Place, do_run, is_whole, run_facts
 from clew.tickets.plan import plan
 from clew.tickets.runs import Entry, Rewind, Run
 from clew.tickets.settings import EXTENDABLE, SearchSettings
-from clew.training.data import load_split
+from clew.training.blended import load_part
 from clew.training.loop import total_steps
 
 LOCK = ".lock"
@@ -126,7 +127,7 @@ def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[d
     if len({store.name for store in stores}) < len(stores):
         raise ClewError("two of the stores have the same folder name: rename one.")
     for split in ("train", "val", "test"):
-        samples = load_split(stores, split)
+        samples = load_part(stores, split, settings.training.blend)
         if split == "train":
             steps = total_steps(settings.training, len(samples))
     rewind = Rewind.parse(settings.rewind)
@@ -178,7 +179,7 @@ def _short(value: Any, other: Any) -> str:
 
 def _jobs(place: Place, settings: SearchSettings, runs: Sequence[Run], data: list[dict[str, str]]) -> list[Job]:
     stores = [open_store(path) for path in place.stores]
-    size = total_steps(settings.training, len(load_split(stores, "train")))
+    size = total_steps(settings.training, len(load_part(stores, "train", settings.training.blend)))
     return [Job(run.id, do_run, (place, settings, run, data), run.after, size) for run in runs]
 
 

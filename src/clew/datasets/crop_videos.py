@@ -1,0 +1,111 @@
+"""Crops of a video: faces found and followed on evenly spaced frames, or whole frames as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+import cv2
+import numpy as np
+
+from clew.base.errors import ClewError
+from clew.datasets.recipe import Recipe
+from clew.datasets.rows import Cropped, Entry, Region
+from clew.media.faces.cutting import cut_face
+from clew.media.faces.following import FollowSettings, faces_in_video
+from clew.media.faces.frames import FrameFaces
+from clew.media.pictures import Picture, square
+from clew.media.videos import VideoFacts, evenly_spaced, probe, read_frames
+
+
+def crop_video(recipe: Recipe, entry: Entry, done: Callable[[], None]) -> Iterator[Cropped]:
+    """The rows of one video, in order of frames and tracks; a video that cannot be opened gives one row."""
+    item = entry.item
+    try:
+        if item.status != "ok":
+            yield entry.lost(item.status, item.detail)
+            return
+        path = recipe.root / item.source
+        facts = probe(path)
+        wanted = evenly_spaced(facts.frames, recipe.protocol.frames)
+        known = _file_facts(facts, path.stat().st_size)
+        if recipe.finder is None:
+            yield from _whole_frames(recipe, entry, wanted, known)
+        else:
+            yield from _faces(recipe, entry, wanted, known)
+    except (ClewError, OSError) as error:
+        yield entry.lost("unreadable", recipe.relative(error))
+    finally:
+        done()
+
+
+def _file_facts(facts: VideoFacts, size: int) -> dict[str, Any]:
+    return {"width": facts.width, "height": facts.height, "bytes": size}
+
+
+def _faces(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any]) -> Iterator[Cropped]:
+    protocol, source = recipe.protocol, entry.item.source
+    assert recipe.finder is not None
+    settings = FollowSettings(largest=protocol.people == "largest")
+    frames = faces_in_video(recipe.root / source, wanted, recipe.finder, settings)
+    for frame, area in zip_longest(frames, _regions(recipe, entry, wanted, known)):
+        if frame is None:
+            break
+        place = {**known, "frame": frame.index, "time_s": frame.time_s}
+        name = f"{source}#{frame.index}"
+        if frame.status == "unreadable":
+            place["time_s"] = 0.0
+            yield entry.lost("unreadable", f"{source}: {frame.reason}", sample=name, **place)
+        elif not frame.faces:
+            yield entry.lost("no-face", f"{source}: no face was found in frame {frame.index}.", sample=name, **place)
+        else:
+            yield from _tracked(recipe, entry, frame, area, place)
+
+
+def _tracked(
+    recipe: Recipe, entry: Entry, frame: FrameFaces, area: Picture | None, place: dict[str, Any]
+) -> Iterator[Cropped]:
+    protocol = recipe.protocol
+    for face in frame.faces:
+        region = None if area is None else _binary(cut_face(area, face.box, protocol.size, protocol.scale))
+        yield entry.found(
+            frame.cut(face.box, protocol.size, protocol.scale),
+            region,
+            sample=f"{entry.item.source}#{frame.index}:{face.track}",
+            box=[face.box.x, face.box.y, face.box.width, face.box.height],
+            track=face.track,
+            **place,
+        )
+
+
+def _whole_frames(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any]) -> Iterator[Cropped]:
+    source, size = entry.item.source, recipe.protocol.size
+    frames = read_frames(recipe.root / source, wanted)
+    for frame, area in zip_longest(frames, _regions(recipe, entry, wanted, known)):
+        if frame is None:
+            break
+        place = {**known, "sample": f"{source}#{frame.index}", "frame": frame.index, "time_s": frame.time_s}
+        if frame.rgb is None:
+            place["time_s"] = 0.0
+            yield entry.lost("unreadable", f"{source}: {frame.reason}", **place)
+        else:
+            region = None if area is None else _binary(square(area, size))
+            yield entry.found(square(frame.rgb, size), region, **place)
+
+
+def _regions(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any]) -> Iterator[Picture | None]:
+    """The region video's frames beside those of its video, as large as they are; None where it has none."""
+    if not entry.item.region:
+        return
+    size = (known["width"], known["height"])
+    try:
+        for frame in read_frames(recipe.root / entry.item.region, wanted):
+            same = frame.rgb is None or frame.rgb.shape[1::-1] == size
+            yield frame.rgb if same else cv2.resize(frame.rgb, size, interpolation=cv2.INTER_NEAREST)  # type: ignore
+    except ClewError:  # the crops are good without it: their column `region` says that it is not known
+        return
+
+
+def _binary(area: Picture) -> Region:
+    return (area[..., 0] > 127).astype(np.uint8)
