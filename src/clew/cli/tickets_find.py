@@ -47,8 +47,8 @@ def find(
     blend: options.Blend = False,
     precision: options.Precision = "auto",
     memory_format: options.Layout = "auto",
-    threads: options.Threads = 1,
-    workers: Annotated[int, typer.Option(help="Trainings at a time; 0: one per core.", min=0)] = 0,
+    threads: options.Threads = 0,
+    workers: Annotated[int, typer.Option(help="Trainings at a time; 0: as many as there are cores for.", min=0)] = 0,
     json: Json = False,
 ) -> None:
     """Search for tickets: train, prune, rewind, again; then judge every level. Stopped, it goes on where it was."""
@@ -80,7 +80,7 @@ def find(
         precision=precision,
         memory_format=memory_format,
         threads=threads,
-        executor=LocalExecutor(workers),
+        executor=LocalExecutor(workers) if workers else None,
         progress=shown,
     )
     summary = ladder.summary()

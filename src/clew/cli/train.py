@@ -32,7 +32,7 @@ def train(
     blend: options.Blend = False,
     precision: options.Precision = "auto",
     memory_format: options.Layout = "auto",
-    threads: options.Threads = 2,
+    threads: options.Threads = 0,
     json: Json = False,
 ) -> None:
     """Train dense detectors: selected on validation, then measured once on the test part."""

@@ -27,4 +27,6 @@ Blend = Annotated[
 ]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or auto: measured once, then kept.")]
 Layout = Annotated[str, typer.Option(help="contiguous, channels-last, or auto: measured once, then kept.")]
-Threads = Annotated[int, typer.Option(help="Threads of each training.")]
+Threads = Annotated[
+    int, typer.Option(help="Threads of each training; 0: one, or all cores for a single training.", min=0)
+]

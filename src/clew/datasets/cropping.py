@@ -12,6 +12,7 @@ import numpy as np
 from clew.base.errors import ClewError
 from clew.base.executors import LocalExecutor
 from clew.base.jobs import Executor, Job, Report
+from clew.base.memory import give_large_blocks_back
 from clew.base.progress import SILENT, Progress
 from clew.datasets.crop_frames import crop_frames
 from clew.datasets.crop_pictures import crop_pictures
@@ -148,6 +149,7 @@ def make_units(plan: Plan, size: int) -> list[tuple[Entry, ...]]:
 
 def crop_unit(out: Path, number: int, recipe: Recipe, unit: tuple[Entry, ...], report: Report) -> None:
     """Crops one unit and writes its part."""
+    give_large_blocks_back()
 
     def done() -> None:
         report(1, unit[0].item.source)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clew.base.errors import ClewError
+from clew.base.executors import usable_cores
 from clew.base.jobs import Executor
 from clew.base.progress import SILENT, Progress
 from clew.detectors.build import resolve
@@ -35,17 +36,17 @@ def find_tickets(
     training: TrainSettings | None = None,
     precision: str = "auto",
     memory_format: str = "auto",
-    threads: int = 1,
+    threads: int = 0,
     executor: Executor | None = None,
     progress: Progress = SILENT,
 ) -> Ladder:
     """Searches for tickets of a detector on crop stores, and returns the ladder written to `out`.
 
     `levels` are target sparsities; `rewind` none, init or step:K; `start` weights to begin with and to rewind to;
-    `input_size` in pixels (None: the detector's own); `margin` in AUC. `precision` fp32, bf16 or auto and
-    `memory_format` contiguous, channels-last or auto are settled once and kept in the ladder. Raises ClewError
-    before any training for whatever cannot work. Trainings run in spawned processes: a script calls this below
-    `if __name__ == "__main__":`.
+    `input_size` in pixels (None: the detector's own); `margin` in AUC. `precision` fp32, bf16 or auto,
+    `memory_format` contiguous, channels-last or auto, and `threads` of each training (0: one, or all cores where
+    there is one training only) are settled once and kept in the ladder. Raises ClewError before any training for
+    whatever cannot work. Trainings run in processes of their own.
     """
     paths = [Path(stores)] if isinstance(stores, str | Path) else [Path(store) for store in stores]
     out, training = Path(out), training or TrainSettings()
@@ -63,6 +64,8 @@ def find_tickets(
     weights = given_file(Path(start)) if start is not None else None
     kept = _kept_choices(out)
     check(paths, replace(asked, choices=kept or asked.choices), out, weights)
+    if not threads:
+        threads = kept.threads if kept is not None else 1 if seeds > 1 or methods else usable_cores()
     if kept is not None and _fits(kept, precision, memory_format, threads):
         choices, reason = kept, "kept from when this ladder was begun"
     else:

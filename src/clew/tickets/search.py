@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from clew.base.errors import ClewError
-from clew.base.executors import LocalExecutor
+from clew.base.executors import LocalExecutor, usable_cores
 from clew.base.files import read_json, sweep_temporaries, write_json
 from clew.base.hashing import hash_file
 from clew.base.jobs import Executor, Job
@@ -39,6 +39,7 @@ from clew.tickets.plan import plan
 from clew.tickets.runs import Entry, Rewind, Run
 from clew.tickets.settings import EXTENDABLE, SearchSettings
 from clew.training.blended import load_part
+from clew.training.choices import Choices
 from clew.training.loop import total_steps
 
 LOCK = ".lock"
@@ -72,7 +73,12 @@ def search(
         ) from None
     with lock:
         old = _check_folder(out, settings, data)  # another search may have finished since
-        return _locked(place, settings, data, old, executor or LocalExecutor(), progress, reason)
+        return _locked(place, settings, data, old, executor or local_executor(settings.choices), progress, reason)
+
+
+def local_executor(choices: Choices) -> LocalExecutor:
+    """This machine's cores, shared out so that no two threads wait for one: it costs far more than half the speed."""
+    return LocalExecutor(max(1, usable_cores() // choices.threads))
 
 
 def check(
