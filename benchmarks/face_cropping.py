@@ -110,9 +110,10 @@ def measure(path: Path, options: argparse.Namespace, detector: FaceDetector) -> 
 def line(row: dict[str, Any]) -> str:
     """One row for people."""
     recall = row["found"] / max(1, row["faces"])
+    ratio, cpu = row["customary_s"] / row["clew_s"], row["customary_cpu_s"] / row["clew_cpu_s"]
     return (
-        f"{row['video'][:28]:28} {row['customary_s']:8.2f} {row['clew_s']:7.2f} {row['customary_s'] / row['clew_s']:6.1f}"
-        f" {row['customary_cpu_s'] / row['clew_cpu_s']:8.1f} {row['found']:5d}/{row['faces']:<5d} {recall:7.1%}"
+        f"{row['video'][:28]:28} {row['customary_s']:9.2f} {row['clew_s']:7.2f} {ratio:6.1f} {cpu:6.1f}"
+        f" {row['found']:5d}/{row['faces']:<5d} {recall:7.1%}"
         f" {row['faint_found']:3d}/{row['faint']:<3d} {row['extra']:5d}"
     )
 
@@ -131,9 +132,8 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     detector = make_detector(options.faces, options.model)
-    print(
-        f"{'video':28} {'customary':>8} {'clew s':>7} {'ratio':>6} {'cpu':>8} {'found':>11} {'recall':>7} {'faint':>7} extra"
-    )
+    heads = f"{'customary':>9} {'clew s':>7} {'ratio':>6} {'cpu':>6} {'found':>11} {'recall':>7} {'faint':>7} extra"
+    print(f"{'video':28} {heads}")
     rows = []
     for path in videos_of(options.paths):
         rows.append(measure(path, options, detector))

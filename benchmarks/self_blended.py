@@ -105,7 +105,7 @@ def main() -> None:
         print(f"{name}: AUC {told['mean']:.3f} ({told['low']:.3f} to {told['high']:.3f}), {found['clusters']} clusters")
     print(f"{time.monotonic() - began:.0f} s")
     if args.out:
-        asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
+        asked = {key: value.name if isinstance(value, Path) else value for key, value in vars(args).items()}
         asked["test"] = [path.name for path in args.test]
         origin = [{"hash": s.hash, "protocol": s.protocol, **s.facts["blend"]["of"]} for s in stores]
         write_json(args.out, {"asked": asked, "faces": origin, "val_auc_on_blends": own, "tests": tests})

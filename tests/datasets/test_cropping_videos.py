@@ -176,7 +176,8 @@ def test_each_bad_video_is_a_row_with_its_reason_and_the_rest_goes_on(damaged, t
     for name in ("truncated", "half"):
         rows = [row for row in store.index.to_pylist() if row["source"] == f"train/real/{name}.mp4"]
         assert rows
-        assert all(row["status"] == "ok" or row["detail"] for row in rows)
+        assert all(row["detail"].startswith(f"train/real/{name}.mp4") for row in rows), "none is a crop without a word"
+        assert all(row["status"] == "unreadable" or "is damaged" in row["detail"] for row in rows)
     good = [row for row in store.index.to_pylist() if "видео" in row["source"]]
     assert len(good) == 6 * FRAMES
     assert {row["status"] for row in good} == {"ok"}

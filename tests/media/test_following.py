@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from small_videos import write
 from clew.media.decoding import decode_frames
 from clew.media.faces import following
 from clew.media.faces.base import Box, Detection, by_area, iou, make_detector
+from clew.media.faces.cuts import Look
 from clew.media.faces.following import FollowSettings, faces_in_video
 from clew.media.faces.frames import FrameFaces
 from clew.media.videos import evenly_spaced, probe, read_frames
@@ -51,14 +53,15 @@ class Bright:
 def face(seed: int, side: int, level: int = 215) -> np.ndarray:
     """A bright square (side, side) with a pattern of its own."""
     rng = np.random.default_rng(seed)
-    pattern = cv2.resize(rng.choice([-35.0, 35.0], (5, 5)), (side, side), interpolation=cv2.INTER_NEAREST)
+    contrast = 35.0 if level > 170 else 7.0
+    pattern = cv2.resize(rng.choice([-contrast, contrast], (5, 5)), (side, side), interpolation=cv2.INTER_NEAREST)
     return np.clip(level + pattern, 0, 255)
 
 
 def draw(faces: list[tuple[int, float, float, int]], scene: int = 0, level: int = 215) -> np.ndarray:
     """A frame (320, 480, 3) with faces (seed, x, y, side) before a background."""
     rng = np.random.default_rng(1000 + scene)
-    coarse = rng.integers(20, 110, (8, 12)).astype(np.float32)
+    coarse = rng.choice([15, 60, 130], (6 + scene % 5, 9 + scene % 4)).astype(np.float32)
     frame = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     for seed, x, y, side in faces:
         left, top = round(x), round(y)
@@ -97,6 +100,15 @@ def test_who_comes_late_is_there_from_the_first_frame_on(tmp_path: Path) -> None
     assert all(sorted(f.track for f in frame.faces) == [0, 1] for frame in frames[13:])
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_who_comes_at_the_very_end_is_found_too(tmp_path: Path, cut: bool) -> None:
+    """Between the last search and the end of the video, or of a scene."""
+    drawn = [draw([(7, 60, 60, 48)] + ([(9, 300, 150, 50)] if i >= 28 else [])) for i in range(32)]
+    drawn += [draw([], scene=9)] * (20 if cut else 0)
+    frames = follow(write(tmp_path / "end.mp4", drawn, options=LOSSLESS), list(range(len(drawn))))
+    assert [len(frame.faces) for frame in frames] == [1] * 28 + [2] * 4 + [0] * (20 if cut else 0)
+
+
 def test_two_who_cross_stay_two(tmp_path: Path) -> None:
     """They pass each other, one behind the other for some frames."""
     at = [(40 + 11 * i, 400 - 11 * i) for i in range(32)]
@@ -122,6 +134,17 @@ def test_a_scene_cut_starts_anew(tmp_path: Path) -> None:
     assert frames[19].faces[0].box.width > frames[19].faces[1].box.width
 
 
+def test_cuts_are_told_from_moving_cameras() -> None:
+    rng = np.random.default_rng(3)
+    wide = cv2.GaussianBlur(rng.integers(0, 256, (400, 900)).astype(np.float32), (0, 0), 12)
+    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    looks = [Look(np.ascontiguousarray(wide[20 : 20 + 270, 40 * i : 40 * i + 480])) for i in range(10)]
+    assert all(a.same_scene(b) and b.same_scene(a) for a, b in pairwise(looks))
+    assert not any(looks[i].same_scene(looks[j]) for i in range(10) for j in range(i + 4, 10))
+    dark = [Look((draw([(7, 100, 100, 50)], scene)[..., 0] // 5).astype(np.uint8)) for scene in range(6)]
+    assert all(look.same_scene(look) for look in dark)
+
+
 def test_largest_gives_one_face_of_each_frame(tmp_path: Path) -> None:
     drawn = [draw([(7, 40, 60, 40 + i), (9, 250, 100, 60)]) for i in range(40)]
     path = write(tmp_path / "two.mp4", drawn, options=LOSSLESS)
@@ -144,10 +167,10 @@ def test_a_gap_is_closed(tmp_path: Path) -> None:
 
 
 def test_one_faint_detection_is_a_false_alarm_but_a_face_that_is_faint_at_times_is_not(tmp_path: Path) -> None:
-    flash = [draw([(5, 200, 100, 40)] if i == 9 else [], level=195) for i in range(24)]
+    flash = [draw([(5, 200, 100, 40)] if i == 9 else [], level=161) for i in range(24)]
     frames = follow(write(tmp_path / "flash.mp4", flash, options=LOSSLESS), list(range(24)))
     assert all(frame.status == "no-face" for frame in frames)
-    dim = [draw([(5, 200, 100, 40)], level=215 if i == 9 else 195) for i in range(24)]
+    dim = [draw([(5, 200, 100, 40)], level=215 if i == 9 else 161) for i in range(24)]
     frames = follow(write(tmp_path / "dim.mp4", dim, options=LOSSLESS), list(range(24)))
     assert sum(frame.status == "ok" for frame in frames) >= 20
 
@@ -200,6 +223,24 @@ def test_turned_videos_and_cuts_are_upright(tmp_path: Path) -> None:
         cut = frame.cut(box, 50, scale=1.0)
         assert cut.shape == (50, 50, 3)
         assert cut.mean() > 180
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv420p10le", "gray"])
+def test_parts_are_converted_as_the_whole_is(tmp_path: Path, pixels: str) -> None:
+    rng = np.random.default_rng(2)
+    drawn = [rng.integers(0, 256, (722, 1202, 3)).astype(np.uint8) for _ in range(2)]
+    codec = {"codec": "ffv1"} if pixels == "gray" else {"options": {"preset": "ultrafast"}}
+    for frame in decode_frames(write(tmp_path / "noise.mkv", drawn, pixels=pixels, **codec), [1]):
+        whole = frame.rgb()
+        assert whole.shape == (722, 1202, 3)
+        places = [(0, 0, 50, 50), (1152, 672, 50, 50), (1, 1, 1, 1), *rng.integers(1, 300, (40, 4)).tolist()]
+        for x, y, width, height in places:
+            np.testing.assert_array_equal(frame.rgb_part(x, y, width, height), whole[y : y + height, x : x + width])
+        faces = FrameFaces(frame, ())
+        box = Box(300.2, 200.7, 80, 90)
+        early = faces.cut(box, 64)
+        faces.rgb()
+        np.testing.assert_array_equal(early, faces.cut(box, 64))
 
 
 def test_one_frame_and_none(tmp_path: Path) -> None:

@@ -170,6 +170,12 @@ def store_for(folder: Path, recipe: Recipe = Recipe(), size: int = 16) -> Path:
     write_table(folder / "index.parquet", table)
     protocol = {"name": "as-given", "version": 1, "size": size}
     shards = [{"crops": "crops-00000.npy", "count": len(rows), "regions": "", "sha256": "0" * 64}]
-    facts = {"schema": SCHEMA_VERSION, "protocol": protocol, "layout": "folder", "hash": recipe.store_hash, "shards": shards}
+    facts = {
+        "schema": SCHEMA_VERSION,
+        "protocol": protocol,
+        "layout": "folder",
+        "hash": recipe.store_hash,
+        "shards": shards,
+    }
     write_json(folder / "store.json", facts)
     return folder

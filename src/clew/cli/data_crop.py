@@ -53,7 +53,7 @@ def crop(
     """
     from clew.base.engines import engine as executor
     from clew.datasets.cropping import crop_dataset
-    from clew.datasets.drops import drop_report, dropped, worst_videos
+    from clew.datasets.drops import damaged_videos, drop_report, dropped, worst_videos
 
     store = crop_dataset(
         root,
@@ -87,6 +87,10 @@ def crop(
         lines += [f"{lost:,} crops were dropped, each with its reason in {out}/index.parquet; for example:"]
         lines += [f"  {row['detail']}" for row in dropped(store, 5)]
         lines += [f"  {v['video']}: {v['lost']} of {v['asked']} lost" for v in worst_videos(store, 3)]
+    damaged = damaged_videos(store)
+    result["damaged"] = damaged
+    if damaged:
+        lines += [f"{len(damaged):,} damaged videos gave crops all the same:", *(f"  {why}" for why in damaged[:5])]
     finish(result, json, *lines, f"next: clew data check {out}")
 
 

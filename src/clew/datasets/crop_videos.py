@@ -16,7 +16,7 @@ from clew.media.faces.cutting import cut_face
 from clew.media.faces.following import FollowSettings, faces_in_video
 from clew.media.faces.frames import FrameFaces
 from clew.media.pictures import Picture, square
-from clew.media.videos import VideoFacts, evenly_spaced, probe, read_frames
+from clew.media.videos import evenly_spaced, probe, read_frames
 
 
 def crop_video(recipe: Recipe, entry: Entry, done: Callable[[], None]) -> Iterator[Cropped]:
@@ -29,7 +29,9 @@ def crop_video(recipe: Recipe, entry: Entry, done: Callable[[], None]) -> Iterat
         path = recipe.root / item.source
         facts = probe(path)
         wanted = evenly_spaced(facts.frames, recipe.protocol.frames)
-        known = _file_facts(facts, path.stat().st_size)
+        known: dict[str, Any] = {"width": facts.width, "height": facts.height, "bytes": path.stat().st_size}
+        if facts.damage:  # its good frames count, and say what is wrong with the rest
+            known["detail"] = f"{item.source} is damaged: {facts.damage}"
         if recipe.finder is None:
             yield from _whole_frames(recipe, entry, wanted, known)
         else:
@@ -38,10 +40,6 @@ def crop_video(recipe: Recipe, entry: Entry, done: Callable[[], None]) -> Iterat
         yield entry.lost("unreadable", recipe.relative(error))
     finally:
         done()
-
-
-def _file_facts(facts: VideoFacts, size: int) -> dict[str, Any]:
-    return {"width": facts.width, "height": facts.height, "bytes": size}
 
 
 def _faces(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any]) -> Iterator[Cropped]:
@@ -55,12 +53,17 @@ def _faces(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any
         place = {**known, "frame": frame.index, "time_s": frame.time_s}
         name = f"{source}#{frame.index}"
         if frame.status == "unreadable":
-            place["time_s"] = 0.0
-            yield entry.lost("unreadable", f"{source}: {frame.reason}", sample=name, **place)
+            yield _lost(entry, "unreadable", f"{source}: {frame.reason}", name, place)
         elif not frame.faces:
-            yield entry.lost("no-face", f"{source}: no face was found in frame {frame.index}.", sample=name, **place)
+            yield _lost(entry, "no-face", f"{source}: no face was found in frame {frame.index}.", name, place)
         else:
             yield from _tracked(recipe, entry, frame, area, place)
+
+
+def _lost(entry: Entry, status: str, why: str, name: str, place: dict[str, Any]) -> Cropped:
+    """The row of a frame without a crop; one that could not be read has no time."""
+    time_s = 0.0 if status == "unreadable" else place["time_s"]
+    return entry.lost(sample=name, **{**place, "status": status, "detail": why, "time_s": time_s})
 
 
 def _tracked(
@@ -85,13 +88,13 @@ def _whole_frames(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[s
     for frame, area in zip_longest(frames, _regions(recipe, entry, wanted, known)):
         if frame is None:
             break
-        place = {**known, "sample": f"{source}#{frame.index}", "frame": frame.index, "time_s": frame.time_s}
+        place = {**known, "frame": frame.index, "time_s": frame.time_s}
+        name = f"{source}#{frame.index}"
         if frame.rgb is None:
-            place["time_s"] = 0.0
-            yield entry.lost("unreadable", f"{source}: {frame.reason}", **place)
+            yield _lost(entry, "unreadable", f"{source}: {frame.reason}", name, place)
         else:
             region = None if area is None else _binary(square(area, size))
-            yield entry.found(square(frame.rgb, size), region, **place)
+            yield entry.found(square(frame.rgb, size), region, sample=name, **place)
 
 
 def _regions(recipe: Recipe, entry: Entry, wanted: list[int], known: dict[str, Any]) -> Iterator[Picture | None]:

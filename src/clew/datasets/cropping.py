@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from clew.base.errors import ClewError
@@ -149,7 +150,6 @@ def make_units(plan: Plan, size: int) -> list[tuple[Entry, ...]]:
 
 def crop_unit(out: Path, number: int, recipe: Recipe, unit: tuple[Entry, ...], report: Report) -> None:
     """Crops one unit and writes its part."""
-    give_large_blocks_back()
 
     def done() -> None:
         report(1, unit[0].item.source)
@@ -162,6 +162,13 @@ def crop_unit(out: Path, number: int, recipe: Recipe, unit: tuple[Entry, ...], r
     else:
         cropped = list(crop_pictures(recipe, unit, done))
     write_part(out, number, *stack(cropped, recipe.protocol.size))
+
+
+def crop_job(out: Path, number: int, recipe: Recipe, unit: tuple[Entry, ...], report: Report) -> None:
+    """`crop_unit` in a process of its own."""
+    give_large_blocks_back()
+    cv2.setNumThreads(1)
+    crop_unit(out, number, recipe, unit, report)
 
 
 def _work(
@@ -194,6 +201,6 @@ def _work(
         with progress.task(description, len(units[0])) as task:
             crop_unit(out, 0, recipe, units[0], lambda steps, note: task.advance(steps, note))
     else:
-        jobs = [Job(str(n), crop_unit, (out.resolve(), n, recipe, units[n]), size=len(units[n])) for n in missing]
+        jobs = [Job(str(n), crop_job, (out.resolve(), n, recipe, units[n]), size=len(units[n])) for n in missing]
         executor.run(jobs, description, progress, pack, failed)
     pack()

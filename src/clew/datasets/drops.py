@@ -37,6 +37,12 @@ def worst_videos(store: CropStore, most: int = 10) -> list[dict[str, Any]]:
     ]
 
 
+def damaged_videos(store: CropStore) -> list[str]:
+    """What is wrong with the videos that gave crops though they are damaged: a sentence each."""
+    rows = store.index.filter(pc.and_(pc.equal(store.index["status"], "ok"), pc.not_equal(store.index["detail"], "")))
+    return sorted(set(rows["detail"].to_pylist()))
+
+
 def dropped(store: CropStore, most: int | None = None) -> list[dict[str, str]]:
     """The samples that gave no crop, at most so many: sample, status and detail."""
     rows = store.index.filter(pc.not_equal(store.index["status"], "ok"))

@@ -69,8 +69,9 @@ class Entry:
         """A row with its crop and perhaps its region; a fake in whose crop nothing is forged is not kept."""
         if region is not None and self.item.label and not region.any():
             detail = f"{self.item.source}: nothing is forged in this face, as its region tells."
-            return self.lost("unforged", detail, **changes)
-        return Cropped(self.row(status="ok", detail="", region=region is not None, **changes), crop, region)
+            return self.lost("unforged", **{**changes, "detail": detail})
+        changes.setdefault("detail", "")
+        return Cropped(self.row(status="ok", region=region is not None, **changes), crop, region)
 
 
 def stack(cropped: Sequence[Cropped], size: int) -> tuple[list[dict[str, Any]], Crop, Region]:

@@ -52,6 +52,8 @@ def open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.vid
         stream = streams[0]
         if stream.width * stream.height > MOST_PIXELS:
             raise ClewError(f"{path} claims {stream.width} x {stream.height} pixels; at most {MOST_PIXELS:,} are read.")
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # frames may claim more than the file does
+        stream.codec_context.thread_count = 1
         yield container, stream
 
 
@@ -70,7 +72,8 @@ class PacketIndex:
 
     shown: whether a packet gives a frame; times: when, in the stream's time base, empty if the container does not say;
     starts: where decoding may begin; damage: what was wrong with the file, "" when nothing was; rate: frames per
-    second that the header claims, 0 if it does not.
+    second that the header claims, 0 if it does not; width and height: of the first frame that could be decoded, 0 if
+    none could, before the `turns` (quarters, counter-clockwise) that make it upright.
     """
 
     times: NDArray[np.int64]
@@ -80,6 +83,9 @@ class PacketIndex:
     codec: str
     base: Fraction
     rate: float
+    width: int
+    height: int
+    turns: int
 
     @property
     def timed(self) -> bool:
@@ -129,8 +135,10 @@ def _index_packets(container: av.container.InputContainer, stream: av.video.Vide
     codec = stream.codec_context.name
     extra = stream.codec_context.extradata
     damage = ""
+    first = None
     try:
         for packet in container.demux(stream):
+            first = first or _first_frame(stream, packet)
             if packet.size == 0:
                 continue
             if packet.is_corrupt:
@@ -146,24 +154,40 @@ def _index_packets(container: av.container.InputContainer, stream: av.video.Vide
         raise ClewError(f"{name} holds no video frames{': ' + damage if damage else ''}.")
     if stream.frames > len(times) and not damage:
         damage = f"it claims {stream.frames} frames and holds {len(times)}"
-    when, seen, first = np.array(times, np.int64), np.array(shown), np.array(starts)
+    when, seen, clean = np.array(times, np.int64), np.array(shown), np.array(starts)
     known = bool(_TIMED & set(container.format.name.split(",")))
     known = known and bool((when != _NO_TIME).all()) and len(np.unique(when)) == len(when)
-    if known and first.any():
+    if known and clean.any():
         # What comes, or is shown, before the first start cannot be decoded.
-        begin = int(np.argmax(first))
+        begin = int(np.argmax(clean))
         seen &= (np.arange(len(seen)) >= begin) & (when >= when[begin])
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     base = stream.time_base or Fraction(0)
     return PacketIndex(
         when if known else np.empty(0, np.int64),
         seen,
-        first,
+        clean,
         damage,
         stream.codec_context.codec.canonical_name,
         base,
         rate,
+        first.width if first else 0,
+        first.height if first else 0,
+        quarter_turns(first) if first else 0,
     )
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """Quarter turns counter-clockwise that the file's display matrix asks for (ISO/IEC 14496-12, 8.3.2)."""
+    return round(frame.rotation / 90) % 4
+
+
+def _first_frame(stream: av.video.VideoStream, packet: av.Packet) -> av.VideoFrame | None:
+    """What comes out of the decoder with one more packet; the empty one at the end brings out what it kept."""
+    try:
+        return next(iter(stream.codec_context.decode(packet if packet.size else None)), None)
+    except av.error.FFmpegError:
+        return None
 
 
 def _hidden_vp8(packet: av.Packet) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.base.errors import ClewError
-from clew.media.decoding import count_by_decoding, decode_frames, first_frame, quarter_turns
+from clew.media.decoding import count_by_decoding, decode_frames
 from clew.media.packets import PacketIndex, index_video
 from clew.media.pictures import Picture
 
@@ -52,15 +52,13 @@ class Frame:
 def probe(path: Path) -> VideoFacts:
     """What a video holds; raises ClewError naming the file when it is empty, truncated, too large or no video."""
     index = index_video(path)
-    frame = first_frame(path)
-    if frame is None:
+    if not index.width:
         raise ClewError(f"{path} holds no frame that can be decoded ({index.codec}).")
     frames = int(index.shown.sum()) if index.timed else count_by_decoding(path)
-    turns = quarter_turns(frame)
-    width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+    width, height = (index.height, index.width) if index.turns % 2 else (index.width, index.height)
     seconds = _seconds(index, frames)
     rate = index.rate or (frames / seconds if seconds else 0.0)
-    return VideoFacts(width, height, frames, rate, seconds, index.codec, -90 * turns % 360, index.damage)
+    return VideoFacts(width, height, frames, rate, seconds, index.codec, -90 * index.turns % 360, index.damage)
 
 
 def _seconds(index: PacketIndex, frames: int) -> float:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from clew.media.decoding import DecodedFrame
 from clew.media.faces.base import Box
-from clew.media.faces.cutting import cut_face
-from clew.media.pictures import Picture
+from clew.media.faces.cutting import cut_face, face_square
+from clew.media.pictures import Picture, resize
 
 Status = Literal["ok", "no-face", "unreadable"]
 
@@ -63,5 +63,8 @@ class FrameFaces:
         return self._rgb
 
     def cut(self, box: Box, size: int, scale: float = 1.3) -> Picture:
-        """The square (size, size, 3) around `box`, see `cut_face`."""
-        return cut_face(self.rgb(), box, size, scale)
+        """The square (size, size, 3) around `box`, as `cut_face` cuts it; only that part is converted to RGB."""
+        if self._rgb is not None:
+            return cut_face(self._rgb, box, size, scale)
+        x, y, side = face_square(box, *self.frame.size, scale)
+        return resize(self.frame.rgb_part(x, y, side, side), size)

@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 # Sides in pixels of the smallest faces looked for: dlib with one upsampling, as FaceForensics++ uses it, finds 36.
 SMALLEST = 36.0
 FINE = 40.0
-COARSE = 72.0
+COARSE = 84.0
 # The work on one picture is bounded: larger ones are searched for larger faces only.
 MOST_SEARCHED = 8_300_000
 LEAST_SIDE = 8

@@ -13,7 +13,7 @@ from clew.media.faces.base import Box, Detection
 
 Grey = NDArray[np.uint8]
 _PATCH = 24
-SAME = 0.4  # likeness of a face seen at different times, mostly more
+SAME = 0.5  # likeness of a face seen at different times, mostly more
 
 
 @dataclass
@@ -138,15 +138,16 @@ def _cost(trail: Trail, expected: Box, face: Detection, alike: float, threshold:
     side = max(expected.width, expected.height)
     distance = min(math.dist(expected.centre, box.centre), math.dist(last.centre, box.centre)) / side
     size = abs(math.log(max(box.width, box.height) / max(last.width, last.height)))
-    if size > 0.7 or distance > 1.5 + 0.4 * trail.misses:
+    if size > 0.7 or distance > 1.5 + 0.2 * trail.misses:
         return None
-    return distance + size + 0.8 * (1 - alike) if alike >= _least(trail, distance, face.score < threshold) else None
+    least = _least(trail, distance, size, face.score < threshold)
+    return distance + size + 0.8 * (1 - alike) if alike >= least else None
 
 
-def _least(trail: Trail, distance: float, faint: bool) -> float:
-    """How alike a face must be to be the same: the more, the longer it was out of sight and the farther it has gone."""
+def _least(trail: Trail, distance: float, size: float, faint: bool) -> float:
+    """How alike a face must be to be the same: the more, the longer it was out of sight and the more it has changed."""
     if trail.misses >= 2:
-        return SAME if distance > 0.5 else 0.15
+        return 0.15 if distance <= 0.5 else SAME if size < 0.3 else 1.0
     if distance > 1:
         return 0.2
     return 0.25 if faint and distance > 0.5 else -1.0

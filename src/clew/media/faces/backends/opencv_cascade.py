@@ -20,10 +20,10 @@ class OpenCvCascade:
 
     name = "opencv"
     version = f"opencv-haar-alt2-{cv2.__version__}"
-    smallest = 24.0
+    smallest = 28.0
     best = 60.0
     threshold = 4.0
-    sure = 12.0
+    sure = 20.0
 
     def __init__(self) -> None:
         path = Path(cv2.__file__).parent / "data" / _FILE

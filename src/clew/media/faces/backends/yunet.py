@@ -12,7 +12,7 @@ from clew.base.errors import ClewError
 from clew.media.faces.base import Box, Detection, by_area, face_detectors
 from clew.media.fetching import checked_detector, stored_detector
 
-_LENIENT = 0.3
+_LENIENT = 0.45
 
 
 class YuNet:
