@@ -60,6 +60,7 @@ def root(tmp_path, noise):
     (bad / "cut.jpg").write_bytes(encode_jpeg(noise, 90)[:-200])
     (bad / "cut.png").write_bytes(png(noise)[:-200])
     (bad / "png-inside.jpg").write_bytes(png(noise))
+    (bad / "moving.gif").write_bytes(b"GIF89a")
     (bad / "folder.jpg").mkdir()
     (bad / "loop.jpg").symlink_to("loop.jpg")
     return root
@@ -118,6 +119,7 @@ def test_file_facts_stand_in_the_index(root, tmp_path):
     assert (jpeg["width"], jpeg["height"], jpeg["quality"]) == (40, 40, 90.0)
     assert jpeg["bytes"] == (root / jpeg["source"]).stat().st_size
     assert rows["train/real/grey.png"]["quality"] is None
+    assert any("1 picture of kinds that are not read" in note for note in store.facts["notes"])
 
 
 @pytest.mark.parametrize("quality", [5, 25, 50, 75, 90, 100])

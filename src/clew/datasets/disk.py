@@ -108,11 +108,15 @@ class Disk:
         return sorted(path for path in found if path not in known and wanted(Path(path)))
 
 
+FOREIGN = frozenset({".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".ppm"})
+
+
 class Walk:
     """Finds files in all folders below some folders of `root`; each folder on disk is read once.
 
     Links to folders are followed, after the folders themselves; one that leads to a folder that was read already
-    (a circle, or a second name) is kept in `repeated`. Wanted names that are no files are kept in `odd`.
+    (a circle, or a second name) is kept in `repeated`. Wanted names that are no files are kept in `odd`, pictures
+    of kinds that Clew does not read in `foreign`.
     """
 
     def __init__(self, root: Path, wanted: Callable[[Path], bool]) -> None:
@@ -120,6 +124,7 @@ class Walk:
         self.wanted = wanted
         self.repeated: list[str] = []
         self.odd: set[str] = set()
+        self.foreign: list[str] = []
         self._seen: set[tuple[int, int]] = set()
 
     def files(self, folder: str) -> list[str]:
@@ -152,3 +157,5 @@ class Walk:
                 found.append(path)
                 if not is_file(entry):
                     self.odd.add(path)
+            elif Path(entry.name).suffix.lower() in FOREIGN:
+                self.foreign.append(path)

@@ -38,7 +38,7 @@ def read_tree(root: Path, splits: Mapping[str, str], labels: Mapping[str, int]) 
                 items.append(legible(unreadable(item, NOT_A_FILE) if path in walk.odd else item))
     if not items:
         raise ClewError(f"{root} holds no pictures (.jpg, .png, .webp, .bmp) or videos below its class folders.")
-    return Listing(items, (*_repeated(walk), *_ungrouped(groups, items)))
+    return Listing(items, (*_repeated(walk), *_foreign(walk), *_ungrouped(groups, items)))
 
 
 def _item(root: Path, path: str, label: int, split: str, groups: Groups) -> Item:
@@ -67,6 +67,15 @@ def _repeated(walk: Walk) -> list[str]:
         return []
     links = counted(len(walk.repeated), "link")
     return [f"Left out: {links} to folders that were read already, the first {shown(walk.repeated[0])}."]
+
+
+def _foreign(walk: Walk) -> list[str]:
+    if not walk.foreign:
+        return []
+    files = counted(len(walk.foreign), "picture")
+    return [
+        f"Left out: {files} of kinds that are not read (convert to PNG or JPEG), the first {shown(walk.foreign[0])}."
+    ]
 
 
 def _ungrouped(groups: Groups, items: list[Item]) -> list[str]:
