@@ -100,7 +100,8 @@ def _look_for_leaks(
     if not leaks:
         return
     name, parts = next(iter(sorted(leaks.items())))
-    found = f"{len(leaks)} groups stand in more than one split, the first '{name}' in {' and '.join(sorted(parts))}"
+    many = f"{len(leaks):,} groups stand" if len(leaks) > 1 else "1 group stands"
+    found = f"{many} in more than one split, the first '{name}' in {' and '.join(sorted(parts))}"
     if official:
         notes.append(f"the official splits share identities: {found}. 'clew data check' says how much.")
         return
