@@ -181,7 +181,7 @@ def test_a_leak_between_splits_is_refused(folder_root, fresh_copy, tmp_path):
     root = fresh_copy(folder_root)
     text = (root / "groups.csv").read_text()
     (root / "groups.csv").write_text(text.replace("test/real/000.jpg,test-0", "test/real/000.jpg,train-3"))
-    with pytest.raises(ClewError, match="1 groups stand in more than one split, the first 'train-3' in test and train"):
+    with pytest.raises(ClewError, match="1 group stands in more than one split, the first 'train-3' in test and train"):
         crop_dataset(root, "folder", tmp_path / "store")
 
 
