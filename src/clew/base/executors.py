@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.base.errors import ClewError
-from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, tell
+from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, settle_failure, tell
 from clew.base.progress import SILENT, Progress
 
 POLL_SECONDS = 0.5
@@ -121,13 +121,7 @@ class _Run:
         self.done(job.name, future.result())
 
     def _failed(self, name: str, why: str, killed: bool) -> None:
-        if self.failed(name, why, killed):
-            self.agenda.finished(name)
-            return
-        self.outcome.errors[name] = why
-        for skipped in self.agenda.failed(name):
-            self.outcome.skipped.append(skipped)
-            self.ledger.close(skipped)
+        settle_failure(self.agenda, self.ledger, self.outcome, self.failed, name, why, killed)
 
 
 @contextmanager

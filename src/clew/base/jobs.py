@@ -153,6 +153,19 @@ class Ledger:
         self.add(name, self.sizes[name] - self.seen.get(name, 0.0), "")
 
 
+def settle_failure(
+    agenda: Agenda, ledger: Ledger, outcome: Outcome, failed: Failed, name: str, why: str, killed: bool
+) -> None:
+    """Asks `failed` about a job; one that nobody takes care of is an error and ends what waits for it."""
+    if failed(name, why, killed):
+        agenda.finished(name)
+        return
+    outcome.errors[name] = why
+    for skipped in agenda.failed(name):
+        outcome.skipped.append(skipped)
+        ledger.close(skipped)
+
+
 def tell(error: BaseException) -> str:
     """An error of a job in one line."""
     return str(error) if isinstance(error, ClewError) else f"{type(error).__name__}: {error}"

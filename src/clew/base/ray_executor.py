@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clew.base.errors import ClewError
-from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, tell
+from clew.base.jobs import Agenda, Done, Failed, Job, Ledger, Outcome, give_up, ignore, settle_failure, tell
 from clew.base.progress import SILENT, Progress
 
 
@@ -49,11 +50,19 @@ class RayExecutor:
         address = self.address or os.environ.get("RAY_ADDRESS", "")
         try:
             if address:
+                _knock(address)
                 ray.init(address=address, log_to_driver=False)
             else:
                 ray.init(num_cpus=self.workers or None, include_dashboard=False, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ClewError(f"no Ray cluster at '{address or 'this machine'}' ({error}).") from None
+
+
+def _knock(address: str) -> None:
+    """Raises OSError at once where nobody listens: Ray itself tries again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _import_ray() -> Any:
@@ -78,25 +87,13 @@ def _drive(ray: Any, agenda: Agenda, ledger: Ledger, done: Done, failed: Failed)
             try:
                 result = ray.get(handle)
             except ray.exceptions.RayTaskError as error:
-                _failed(agenda, ledger, outcome, job.name, tell(error.cause), failed, False)
+                settle_failure(agenda, ledger, outcome, failed, job.name, tell(error.cause), False)
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
-                _failed(agenda, ledger, outcome, job.name, tell(error), failed, True)
+                settle_failure(agenda, ledger, outcome, failed, job.name, tell(error), True)
             else:
                 agenda.finished(job.name)
                 done(job.name, result)
     return outcome
-
-
-def _failed(
-    agenda: Agenda, ledger: Ledger, outcome: Outcome, name: str, why: str, failed: Failed, killed: bool
-) -> None:
-    if failed(name, why, killed):
-        agenda.finished(name)
-        return
-    outcome.errors[name] = why
-    for skipped in agenda.failed(name):
-        outcome.skipped.append(skipped)
-        ledger.close(skipped)
 
 
 def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
