@@ -122,9 +122,34 @@ def test_agenda_is_quick_for_many_jobs():
     assert order == [job.name for job in jobs]
 
 
-def test_a_killed_worker_is_a_clear_error():
-    with pytest.raises(ClewError, match="a worker process was killed"):
-        LocalExecutor(1).run([Job("die", die)], "work")
+def test_a_killed_worker_is_a_clear_error_of_its_job():
+    outcome = LocalExecutor(1).run([Job("die", die)], "work")
+    assert list(outcome.errors) == ["die"]
+    assert "a worker process was killed" in outcome.errors["die"]
+
+
+def test_a_deadly_job_that_comes_first_ends_nothing_else(tmp_path):
+    jobs = [Job("deadly", die), Job("deadly too", die), *(Job(name, add, (tmp_path, name, ())) for name in "abc")]
+    seen = []
+    outcome = LocalExecutor(2).run(jobs, "work", done=lambda name, result: seen.append(name))
+    assert (sorted(outcome.errors), sorted(seen)) == (["deadly", "deadly too"], ["a", "b", "c"])
+
+
+UNIMPORTABLE = """
+from clew.base.executors import LocalExecutor
+from clew.base.jobs import Job
+def work(report):
+    pass
+LocalExecutor(1).run([Job("a", work)], "work")
+"""
+
+
+def test_processes_that_cannot_start_are_one_clear_error(tmp_path):
+    """A function of the script itself needs the script again, which starts processes while it is imported."""
+    (tmp_path / "script.py").write_text(UNIMPORTABLE)
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "a worker process was killed" in done.stderr
 
 
 def test_the_longest_chain_weighs_most_and_circles_are_refused():

@@ -63,7 +63,7 @@ class _Run:
         self.done, self.failed = done, failed
         self.outcome = Outcome()
         self.suspects: list[Job] = []  # were under way when a process died
-        self.alive = False  # whether any job has ever ended
+        self.begun = multiprocessing.get_context("spawn").Event()  # set by the first process that could start
 
     def to_the_end(self) -> Outcome:
         while self.agenda.left or self.suspects:
@@ -71,7 +71,7 @@ class _Run:
                 self.workers,
                 multiprocessing.get_context("spawn"),
                 initializer=_begin_worker,
-                initargs=(self.reports, os.getpid()),
+                initargs=(self.reports, os.getpid(), self.begun),
             )
             try:
                 self._with(pool)
@@ -101,7 +101,7 @@ class _Run:
                     self.suspects.pop(0)
 
     def _died(self, under_way: list[Job], alone: bool) -> None:
-        if alone and not self.alive:  # even the first job by itself: no process can start, or memory is too small
+        if not self.begun.is_set():  # no process can start at all: that is not a job's doing
             raise ClewError(KILLED)
         if not alone:
             self.suspects = sorted(under_way, key=lambda job: self.agenda.order[job.name])
@@ -111,7 +111,6 @@ class _Run:
         self._failed(job.name, KILLED, True)
 
     def _ended(self, job: Job, future: Future[Any]) -> None:
-        self.alive = True
         error = future.exception()
         self.ledger.close(job.name)
         if error is not None:
@@ -166,9 +165,10 @@ def _listening(ledger: Ledger) -> Iterator[Any]:
 _reports: Any = None  # of this worker process: set once, when it begins
 
 
-def _begin_worker(reports: Any, parent: int) -> None:
+def _begin_worker(reports: Any, parent: int, begun: Any) -> None:
     global _reports
     _reports = reports
+    begun.set()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
