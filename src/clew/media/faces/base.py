@@ -32,10 +32,6 @@ class Box:
         """Its middle (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2
 
-    def scaled(self, factor: float) -> Box:
-        """The same rectangle in a picture resized by `factor`."""
-        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
-
     def shifted(self, x: float, y: float) -> Box:
         """The rectangle moved right by x and down by y."""
         return Box(self.x + x, self.y + y, self.width, self.height)
