@@ -17,8 +17,9 @@ NAMES = detectors.names()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_of_any_sensible_size_and_number_of_classes(name):
-    step = facts_of(name).multiple
-    for size, classes in ((step, 2), (2 * step, 5)):
+    facts = facts_of(name)
+    least = facts.least or facts.multiple
+    for size, classes in ((least, 2), (2 * least, 5)):
         module = build(name, size, classes).eval()
         assert module(torch.rand(3, 3, size, size)).shape == (3, classes)
 
@@ -28,15 +29,15 @@ def test_facts_name_a_layer_that_is_there_and_sizes_are_checked(name):
     module = build(name)
     layer = dict(module.named_modules())[facts_of(name).cam_layer]
     assert isinstance(layer, nn.Conv2d)
-    with pytest.raises(ClewError, match="must be a multiple of"):
-        build(name, facts_of(name).multiple + 1)
-    with pytest.raises(ClewError, match="at least 2 classes"):
-        build(name, None, 1)
+    with pytest.raises(ClewError, match="the input size must be at least"):
+        build(name, (facts_of(name).least or facts_of(name).multiple) - 1)
+    with pytest.raises(ClewError, match="expected 2 classes or more"):
+        build(name, None, 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_normalisation_is_inside_and_the_same_seed_gives_the_same_weights(name):
-    config = resolve(name, facts_of(name).multiple)
+    config = resolve(name, facts_of(name).least or facts_of(name).multiple)
     torch.manual_seed(5)
     first = initial_state(config, 1)
     drawn = torch.rand(1)

@@ -1,10 +1,12 @@
-"""From a name to a network: registered here, by an entry point, or outside as module:factory."""
+"""From a name to a network: registered here, by an entry point, through a bridge, or outside as module:factory."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,30 +15,35 @@ from clew.base.errors import ClewError, unknown_name
 from clew.base.registry import import_all
 from clew.detectors import nets
 from clew.detectors.base import Config, Facts
-from clew.detectors.registry import Factory, detectors
+from clew.detectors.registry import Factory, bridges, detectors
 
 import_all(nets)
 
 
-def build(name: str, input_size: int | None = None, classes: int = 2) -> nn.Module:
+def build(
+    name: str, input_size: int | None = None, classes: int = 2, options: Mapping[str, Any] | None = None
+) -> nn.Module:
     """A fresh network; `input_size` None takes its usual one. Raises ClewError for an unknown name or bad size.
 
-    `name` is a registered one, an entry point of the group clew.detectors, or `package.module:factory`: a callable
-    (input_size, classes) with an attribute `facts` (Facts).
+    `name` is a registered one, `timm:NAME`, an entry point of the group clew.detectors, or `package.module:factory`:
+    a callable (input_size, classes) with an attribute `facts` (Facts). `options` are further keywords of it.
     """
     factory = _factory(name)
     facts = _stated_facts(name, factory)
-    module = factory(input_size=input_size or facts.input_size, classes=classes)
+    options = dict(options or {})
+    _check_options(name, factory, options)
+    module = factory(input_size=input_size or facts.input_size, classes=classes, **options)
     if not isinstance(module, nn.Module):
         raise ClewError(f"detector '{name}': expected a torch module, the factory returned {type(module).__name__}.")
     return module
 
 
-def resolve(name: str, input_size: int | None = None, classes: int = 2) -> Config:
+def resolve(
+    name: str, input_size: int | None = None, classes: int = 2, options: Mapping[str, Any] | None = None
+) -> Config:
     """The config of a network, with its input size filled in; raises ClewError as `build` does."""
-    factory = _factory(name)
-    facts = _stated_facts(name, factory)
-    config = Config(name, input_size or facts.input_size, classes)
+    facts = facts_of(name)
+    config = Config(name, input_size or facts.input_size, classes, dict(options or {}))
     network(config)
     return config
 
@@ -44,11 +51,11 @@ def resolve(name: str, input_size: int | None = None, classes: int = 2) -> Confi
 def network(config: Config) -> nn.Module:
     """A network to load weights into: as `build`, but the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        return build(config.name, config.input_size, config.classes)
+        return _built(config)
 
 
 def facts_of(name: str) -> Facts:
-    """The facts of a network."""
+    """The facts of a network with its usual options; a network that is built has its own as `facts`."""
     return _stated_facts(name, _factory(name))
 
 
@@ -56,8 +63,25 @@ def initial_state(config: Config, seed: int) -> dict[str, Tensor]:
     """The weights and buffers of a fresh network: the same for the same seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = build(config.name, config.input_size, config.classes)
+        module = _built(config)
     return {key: value.detach().clone() for key, value in module.state_dict().items()}
+
+
+def _built(config: Config) -> nn.Module:
+    return build(config.name, config.input_size, config.classes, config.options)
+
+
+def _check_options(name: str, factory: Factory, options: Mapping[str, Any]) -> None:
+    """Raises ClewError for an option that the network does not take; lists those that it does."""
+    parameters = inspect.signature(factory).parameters
+    if any(part.kind is part.VAR_KEYWORD for part in parameters.values()):
+        return
+    known = [key for key in parameters if key not in ("self", "input_size", "classes")]
+    for key in options:
+        if key not in known:
+            raise ClewError(
+                f"detector '{name}' has no option '{key}'. " + (f"Known: {', '.join(known)}." if known else "It has none.")
+            )
 
 
 def _stated_facts(name: str, factory: Factory) -> Facts:
@@ -72,7 +96,10 @@ def _stated_facts(name: str, factory: Factory) -> Facts:
 def _factory(name: str) -> Factory:
     if name in detectors:
         return detectors.get(name)
-    if ":" in name:
+    library, colon, model = name.partition(":")
+    if colon and library in bridges:
+        return bridges.get(library)(model)
+    if colon:
         return _outside(name)
     for point in entry_points(group="clew.detectors"):
         if point.name == name:

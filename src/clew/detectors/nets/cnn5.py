@@ -24,13 +24,14 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 class CNN5(Detector):
     """301,138 parameters with two logits; average pooling before the linear layer lets any input size in."""
 
-    facts = Facts(input_size=128, multiple=32, cam_layer="blocks.4.0")
+    facts = Facts(input_size=128, multiple=1, cam_layer="blocks.4.0", least=32)
+    width = CHANNELS[-1]
 
     def __init__(self, input_size: int = 128, classes: int = 2) -> None:
         super().__init__(input_size, classes)
         self.blocks = nn.Sequential(*map(block, (3, *CHANNELS[:-1]), CHANNELS))
         self.head = nn.Linear(CHANNELS[-1], classes)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Logits (B, K) of normalised images (B, 3, H, W)."""
-        return self.head(self.blocks(images).mean((2, 3)))
+    def features(self, images: Tensor) -> Tensor:
+        """Features (B, D) of normalised images (B, 3, H, W)."""
+        return self.blocks(images).mean((2, 3))

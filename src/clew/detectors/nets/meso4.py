@@ -30,6 +30,7 @@ class Meso4(Detector):
     """
 
     facts = Facts(input_size=256, multiple=32, cam_layer="blocks.3.0", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    width = 16
 
     def __init__(self, input_size: int = 256, classes: int = 2) -> None:
         super().__init__(input_size, classes)
@@ -40,7 +41,6 @@ class Meso4(Detector):
         self.act = nn.LeakyReLU(0.1)
         self.drop = nn.Dropout(0.5)  # on a flat vector: not Dropout2d
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Logits (B, K) of images (B, 3, H, W) in [0, 1]."""
-        flat = self.blocks(images).flatten(1)
-        return self.head(self.drop(self.act(self.hidden(self.drop(flat)))))
+    def features(self, images: Tensor) -> Tensor:
+        """Features (B, D) of images (B, 3, H, W) in [0, 1]."""
+        return self.drop(self.act(self.hidden(self.drop(self.blocks(images).flatten(1)))))
