@@ -1,34 +1,226 @@
-"""Training speed of precisions and memory layouts, side by side: crops per second, as ratios to fp32 contiguous.
+"""Training crops per second against the customary loop, on the same cores in one run, with both validation AUCs.
 
-python benchmarks/training_speed.py --detector cnn5 --size 64 --threads 1
+    python benchmarks/training_speed.py STORE --out results.json
+    python benchmarks/training_speed.py STORE --detectors meso4,cnn5,resnet18 --size 128 --epochs 3
+    python benchmarks/training_speed.py --embedded 600        # draws pictures for a store of its own
+
+The customary loop is what most public code does: fp32, eager, a DataLoader (two workers) over PNG files of the same
+crops, torch's own number of threads. Ours is `clew train`'s loop as it is given to users. Both see the same pictures,
+batch size, learning rate and flips. Rounds of the two take turns; what is told is the ratio of the medians.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import torch
+from PIL import Image
+from torch import nn
 
-from clew.detectors.build import resolve
-from clew.training.choices import FORMATS, PRECISIONS, Choices, measure
+from clew.base.executors import usable_cores
+from clew.base.files import write_json
+from clew.datasets.cropping import crop_dataset
+from clew.datasets.store import open_store
+from clew.datasets.synth.pictures import write_pictures
+from clew.detectors import initial_state
+from clew.detectors.base import Config
+from clew.detectors.build import network, resolve
+from clew.training import metrics
+from clew.training.choices import Choices, Wishes, choose, thread_count
+from clew.training.data import Samples, load_split
+from clew.training.intervals import TAIL, cluster_weights
+from clew.training.loop import Start, train
+from clew.training.schedule import SCHEDULES
+from clew.training.score import fake_probability, logits_of
+from clew.training.settings import TrainSettings
+
+
+class Pictures(torch.utils.data.Dataset):
+    """PNG files, as public code reads them: PIL, a flip, a float tensor."""
+
+    def __init__(self, files: list[Path], labels: np.ndarray) -> None:
+        self.files, self.labels = files, labels
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        with Image.open(self.files[index]) as picture:
+            image = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1).float().div(255)
+        if torch.rand(()) < 0.5:
+            image = image.flip(2)
+        return image, int(self.labels[index])
+
+
+def write_pngs(split: Samples, size: int, folder: Path) -> list[Path]:
+    """The crops of a split as PNG files of `size` pixels."""
+    folder.mkdir(parents=True)
+    files = [folder / f"{i:06d}.png" for i in range(len(split))]
+    for i, file in enumerate(files):
+        cv2.imwrite(str(file), cv2.cvtColor(split.crops([i], size)[0], cv2.COLOR_RGB2BGR))
+    return files
+
+
+class Customary:
+    """The customary loop: yields its speed after every `steps` steps."""
+
+    def __init__(self, config: Config, settings: TrainSettings, data: Pictures, workers: int, device: str) -> None:
+        self.settings, self.device = settings, device
+        self.module = network(config).to(device)
+        self.module.load_state_dict(initial_state(config, 0))
+        self.loader = torch.utils.data.DataLoader(
+            data, settings.batch_size, shuffle=True, num_workers=workers, drop_last=True, pin_memory=device != "cpu"
+        )
+        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=settings.lr)
+
+    def epochs(self) -> Iterator[float]:
+        """Trains epoch after epoch; after each, its crops per second without the workers' start."""
+        total = self.settings.epochs * len(self.loader)
+        step = 0
+        for _ in range(self.settings.epochs):
+            self.module.train()
+            first, steps = 0.0, 0
+            for images, labels in self.loader:
+                if not first:
+                    first = time.perf_counter()
+                else:
+                    steps += 1
+                for group in self.optimiser.param_groups:
+                    group["lr"] = self.settings.lr * SCHEDULES[self.settings.schedule](step, total)
+                loss = nn.functional.cross_entropy(self.module(images.to(self.device)), labels.to(self.device))
+                self.optimiser.zero_grad()
+                loss.backward()
+                self.optimiser.step()
+                loss.item()
+                step += 1
+            yield steps * self.settings.batch_size / (time.perf_counter() - first)
+
+
+def ours(
+    config: Config, settings: TrainSettings, choices: Choices, splits: tuple[Samples, Samples]
+) -> tuple[float, dict[str, torch.Tensor]]:
+    """One training by `clew.training.loop.train`: crops per second between its first and last step, and its state."""
+    times: list[float] = []
+    with thread_count(choices.threads):
+        start = Start(initial_state(config, 0))
+        trained = train(
+            config, settings, choices, start, *splits, seed=0, report=lambda n, note: times.append(time.perf_counter())
+        )
+    return (len(times) - 1) * settings.batch_size / (times[-1] - times[0]), trained.state
+
+
+def interval(split: Samples, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """AUC of two nets on a split, and their difference with its 90 % cluster bootstrap interval."""
+    names, clusters = (split.rows[column].to_pylist() for column in ("video", "cluster"))
+    videos = metrics.per_video(split.labels, np.stack([first, second]), names, clusters)
+    weights = cluster_weights(videos.labels, videos.clusters, 1000, np.random.default_rng(0))
+    aucs = [metrics.auc(videos.labels, row) for row in videos.scores]
+    one, two = (metrics.weighted_auc(videos.labels, row, weights) for row in videos.scores)
+    low, high = np.quantile(two - one, [TAIL, 1 - TAIL])
+    return {"customary": aucs[0], "ours": aucs[1], "difference": aucs[1] - aucs[0], "low": low, "high": high}
+
+
+def compare(name: str, args: argparse.Namespace, splits: tuple[Samples, Samples], files: list[Path]) -> dict[str, Any]:
+    """Rounds in turn, then one whole training of each for the AUCs."""
+    config = resolve(name, args.size)
+    wishes = Wishes(threads=max(1, usable_cores()), device=args.device)
+    choices, reason = choose(config, args.batch_size, wishes)
+    print(f"{name}: {reason}")
+    short = TrainSettings(1, args.batch_size, args.lr, augment="flip", balance="none", select=False)
+    data = Pictures(files, splits[0].labels)
+    speeds: dict[str, list[float]] = {"customary": [], "ours": []}
+    small = limited(splits[0], args.steps * args.batch_size), splits[1]
+    few = Pictures(files[: len(small[0])], small[0].labels)
+    for number in range(args.rounds):
+        speeds["customary"] += list(Customary(config, short, few, args.workers, choices.device).epochs())
+        speeds["ours"].append(ours(config, short, choices, small)[0])
+        print(f"  round {number + 1}: {speeds['customary'][-1]:.0f} against {speeds['ours'][-1]:.0f} crops/s")
+    ratio = statistics.median(speeds["ours"]) / statistics.median(speeds["customary"])
+    found = {
+        "choices": choices.as_dict(),
+        "crops_per_second": {key: statistics.median(values) for key, values in speeds.items()},
+        "rounds": speeds,
+        "ratio": ratio,
+    }
+    print(f"  {ratio:.2f} times as fast ({choices.precision} {choices.memory_format})")
+    if args.epochs:
+        found["validation"] = whole(config, args, choices, splits, data)
+        print(
+            "  validation AUC {customary:.4f} against {ours:.4f}: {difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(
+                **found["validation"]
+            )
+        )
+    return found
+
+
+def whole(
+    config: Config, args: argparse.Namespace, choices: Choices, splits: tuple[Samples, Samples], data: Pictures
+) -> dict[str, float]:
+    """One training of `args.epochs` by each; their AUCs on validation."""
+    settings = TrainSettings(args.epochs, args.batch_size, args.lr, augment="flip", balance="none", select=False)
+    loop = Customary(config, settings, data, args.workers, choices.device)
+    list(loop.epochs())
+    _, state = ours(config, settings, choices, splits)
+    mine = network(config)
+    mine.load_state_dict(state)
+    logits = [
+        logits_of(module, splits[1], config.input_size, how)
+        for module, how in (
+            (loop.module, Choices(device=choices.device)),
+            (choices.place(mine).to(choices.device), choices),
+        )
+    ]
+    return interval(splits[1], *map(fake_probability, logits))
+
+
+def limited(split: Samples, count: int) -> Samples:
+    """The first of a split's samples, its classes in turn."""
+    chosen = np.sort(np.concatenate([np.flatnonzero(split.labels == label)[: count // 2] for label in (0, 1)]))
+    return Samples(split.stores, split.split, split.rows.take(chosen), split.labels[chosen], split.places[chosen])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--detector", default="cnn5")
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("store", type=Path, nargs="?")
+    parser.add_argument("--embedded", type=int, default=400, help="people to draw where no store is given")
+    parser.add_argument("--detectors", default="meso4,cnn5,resnet18")
+    parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20, help="steps of each round")
+    parser.add_argument("--epochs", type=int, default=3, help="of the trainings for the AUCs; 0 leaves them out")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the customary DataLoader")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    config = resolve(args.detector, args.size)
-    candidates = [Choices(p, f, args.threads) for p in PRECISIONS for f in FORMATS]
-    speeds = measure(candidates, config, args.batch_size)
-    base = speeds["fp32 contiguous"]
-    print(f"{args.detector} at {args.size} px, batch {args.batch_size}, {args.threads} threads")
-    print(f"torch {torch.__version__}, {platform.machine()}, medians of interleaved steps")
-    for name, speed in sorted(speeds.items(), key=lambda item: -item[1]):
-        print(f"  {name:20} {speed:8.0f} crops/s  {speed / base:5.2f} x")
+    with tempfile.TemporaryDirectory() as folder:
+        store = args.store or embedded(Path(folder), args.embedded, args.size)
+        splits = load_split([open_store(store)], "train"), load_split([open_store(store)], "val")
+        files = write_pngs(splits[0], args.size, Path(folder) / "png")
+        print(f"{len(splits[0])} training crops, {args.size} px, batch {args.batch_size}, {usable_cores()} cores")
+        found = {name: compare(name, args, splits, files) for name in args.detectors.split(",")}
+    facts = {"torch": torch.__version__, "cpu": platform.machine(), "cores": usable_cores(), "size": args.size}
+    if args.out:
+        write_json(args.out, {**facts, "store": store.name, "training_crops": len(files), "detectors": found})
+    print(json.dumps({name: round(value["ratio"], 3) for name, value in found.items()}))
+
+
+def embedded(folder: Path, people: int, size: int) -> Path:
+    """A store of drawn pictures."""
+    write_pictures(folder / "drawn", "openforensics-crops", people=people, size=size, seed=0)
+    crop_dataset(folder / "drawn", "openforensics-crops", folder / "embedded", size=size)
+    return folder / "embedded"
 
 
 if __name__ == "__main__":

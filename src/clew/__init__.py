@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from clew.datasets.checks import check_store
     from clew.datasets.cropping import crop_dataset
     from clew.datasets.store import open_store
+    from clew.tickets.evaluation import evaluate
     from clew.tickets.find import find_tickets
+    from clew.tickets.importing import import_weights
     from clew.tickets.ladder import open_ladder
     from clew.tickets.ticket import load_ticket
 
@@ -25,7 +27,9 @@ _HOMES = {
     "blend_faces": "clew.datasets.blending.writing",
     "check_store": "clew.datasets.checks",
     "crop_dataset": "clew.datasets.cropping",
+    "evaluate": "clew.tickets.evaluation",
     "find_tickets": "clew.tickets.find",
+    "import_weights": "clew.tickets.importing",
     "load_ticket": "clew.tickets.ticket",
     "open_ladder": "clew.tickets.ladder",
     "open_store": "clew.datasets.store",
@@ -36,7 +40,9 @@ __all__ = [
     "blend_faces",
     "check_store",
     "crop_dataset",
+    "evaluate",
     "find_tickets",
+    "import_weights",
     "load_ticket",
     "open_ladder",
     "open_store",

@@ -19,6 +19,8 @@ from clew.tickets.ladder import LADDER
 COMMANDS = {
     ("demo",),
     ("train",),
+    ("evaluate",),
+    ("import",),
     ("data", "synth"),
     ("data", "crop"),
     ("data", "check"),
@@ -110,7 +112,7 @@ def test_train(store_path, tmp_path):
         (["tickets", "show", "{root}/groups.csv"], r"groups\.csv is not a whole ticket"),
         (["tickets", "find", "{tmp}", "--detector", "cnn5", "--out", "{tmp}/o"], r"is not a finished crop store"),
         (["tickets", "find", "{store}", "--detector", "cnn6", "--out", "{tmp}/o"], r"unknown detector 'cnn6'.*cnn5, meso4"),
-        (["tickets", "find", "{store}", "--detector", "cnn5", "--size", "33", "--out", "{tmp}/o"], r"multiple of 32"),
+        (["tickets", "find", "{store}", "--detector", "cnn5", "--size", "31", "--out", "{tmp}/o"], r"at least 32"),
         (["tickets", "find", "{store}", "--detector", "cnn5", "--method", "imp,luck", "--out", "{tmp}/o"], r"unknown method"),
         (["tickets", "find", "{store}", "--detector", "cnn5", "--rewind", "later", "--out", "{tmp}/o"], r"unknown rewind"),
         (["tickets", "find", "{store}", "--detector", "cnn5", "--sparsity", "a,b", "--out", "{tmp}/o"], r"--sparsity a,b"),

@@ -94,7 +94,7 @@ def survivors_before_training(monkeypatch, ladder, run_id, store_path):
     def catch(config, settings, choices, start, *rest, **more):
         from clew.training.loop import _Loop, state_of
 
-        loop = _Loop(config, settings, choices, start, *rest, None, lambda steps, note: None)
+        loop = _Loop(config, settings, choices, start, *rest, more["fabric"])
         seen.update(state_of(loop.module), optimiser=loop.optimiser.optimiser.state_dict()["state"], step=loop.step)
         raise ClewError("caught")
 
@@ -288,7 +288,7 @@ def test_weights_that_do_not_fit_are_refused_before_work(ladder, store_path, tmp
     with pytest.raises(ClewError, match=r"w\.safetensors lacks 'blocks"):
         find_tickets(store_path, tmp_path / "a", detector="meso4", input_size=32, start=tmp_path / "w.safetensors")
     torch.save({"x": Config("a", 1)}, tmp_path / "w.pth")
-    with pytest.raises(ClewError, match=r"w\.pth is no file of plain tensors"):
+    with pytest.raises(ClewError, match=r"w\.pth asks for .*nothing but plain tensors is read"):
         find_tickets(store_path, tmp_path / "a", detector="meso4", input_size=32, start=tmp_path / "w.pth")
     assert not (tmp_path / "a").exists()
 

@@ -14,7 +14,8 @@ from clew.training.augmentations import Mix, augmentations, parse_augmentation
 from clew.training.augmentations.recompress import through_h264
 from clew.training.choices import Choices
 from clew.training.data import load_split
-from clew.training.loop import Start, _mixed, _targets, train
+from clew.training.feeds import mixed, wanted
+from clew.training.loop import Start, train
 from clew.training.settings import TrainSettings
 
 CHANGING = [name for name in augmentations if augmentations.get(name).change is not None]
@@ -29,7 +30,7 @@ def smooth_crops(count=6, size=33, seed=0):
 
 def test_the_registry_holds_what_is_promised():
     assert set(augmentations) == {
-        "blur", "colour", "cutout", "flip", "jpeg", "mixup", "noise", "recompress", "resize",
+        "blur", "colour", "cutout", "flip", "jpeg", "mixup", "mixup-alpha-0.5", "noise", "recompress", "resize",
     }  # fmt: skip
 
 
@@ -123,13 +124,13 @@ def test_mixup_by_hand():
     soft = mix.targets(np.array([0, 1, 1]), 2)
     np.testing.assert_array_equal(soft, np.array([[0.75, 0.25], [0, 1], [1, 0]], np.float32))
     images = torch.tensor([0.0, 10.0, 20.0]).reshape(3, 1, 1, 1)
-    assert _mixed(images, mix).flatten().tolist() == [2.5, 10.0, 0.0]
-    assert _mixed(images, None) is images
+    assert mixed(images, mix).flatten().tolist() == [2.5, 10.0, 0.0]
+    assert mixed(images, None) is images
     logits = torch.tensor([[1.0, -1.0], [0.5, 0.0], [2.0, 3.0]])
     parts = nn.functional.cross_entropy(logits, torch.tensor([0, 1, 1]), reduction="none")
     others = nn.functional.cross_entropy(logits, torch.tensor([1, 1, 0]), reduction="none")
     expected = (0.75 * parts[0] + 0.25 * others[0] + parts[1] + others[2]) / 3
-    found = nn.functional.cross_entropy(logits, _targets(np.array([0, 1, 1]), mix, 2))
+    found = nn.functional.cross_entropy(logits, wanted(np.array([0, 1, 1]), mix, 2))
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
 
 

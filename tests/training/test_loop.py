@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +12,13 @@ from clew.detectors import build, initial_state
 from clew.detectors.base import Config
 from clew.detectors.layers import prunable
 from clew.training import loop
-from clew.training.choices import Choices, choose, thread_count
+from clew.training.choices import Choices, Wishes, choose, thread_count
 from clew.training.data import load_split
+from clew.training.fabric import gather, spread
 from clew.training.loop import MaskedOptimiser, Start, train
+from clew.training.schedule import SCHEDULES
 from clew.training.settings import TrainSettings
+from clew.training.weights import load_state
 
 CONFIG = Config("meso4", 32)
 SETTINGS = TrainSettings(epochs=3, batch_size=16, lr=3e-3)
@@ -166,7 +172,7 @@ def test_a_start_beyond_the_budget_is_refused(splits):
     [
         ({"epochs": 0}, "--epochs 0"),
         ({"lr": float("nan")}, "--lr nan"),
-        ({"schedule": "step"}, "unknown schedule 'step'. Known: constant, cosine"),
+        ({"schedule": "stairs"}, "unknown schedule 'stairs'. Known: constant, cosine, linear, step"),
         ({"augment": "heavy"}, "unknown augmentation"),
     ],
 )
@@ -187,17 +193,17 @@ def test_choices_are_measured_once_and_kept(monkeypatch, tmp_path):
         return {module._key(c): float(speeds[module._key(c)]) for c in candidates}
 
     monkeypatch.setattr(module, "measure", measure)
-    best, reason = choose(CONFIG, 16, 1)
+    best, reason = choose(CONFIG, 16, Wishes(threads=1))
     assert best == Choices("fp32", "channels-last", 1), "8 % is too little for bf16"
     assert "120 crops/s" in reason
-    assert choose(CONFIG, 16, 1)[0] == best
+    assert choose(CONFIG, 16, Wishes(threads=1))[0] == best
     assert len(calls) == 1
-    assert choose(CONFIG, 16, 1, precision="bf16")[0] == Choices("bf16", "contiguous", 1)
-    assert choose(CONFIG, 16, 1, "fp32", "contiguous") == (Choices(), "as asked")
+    assert choose(CONFIG, 16, Wishes(threads=1, precision="bf16"))[0] == Choices("bf16", "contiguous", 1)
+    assert choose(CONFIG, 16, Wishes("fp32", "contiguous", 1)) == (Choices(), "as asked")
     assert len(calls) == 1
     (file,) = (tmp_path / "choices").iterdir()
     file.write_text('{"fp32 contiguous": "fast", "x": -1}')
-    assert choose(CONFIG, 16, 1)[0] == best, "a damaged cache is measured again"
+    assert choose(CONFIG, 16, Wishes(threads=1))[0] == best, "a damaged cache is measured again"
     assert len(calls) == 2
 
 
@@ -206,3 +212,141 @@ def test_the_measurement_itself_runs():
 
     speeds = measure([Choices("fp32"), Choices("bf16", "channels-last")], CONFIG, 4)
     assert all(np.isfinite(v) and v > 0 for v in speeds.values())
+
+
+def test_two_half_batches_make_the_step_of_a_whole_one(splits):
+    """Without BatchNorm and dropout the gradients add up to the same step, but for rounding."""
+    config = Config("linear_net:Linear", 32)
+    start = Start(initial_state(config, 0))
+    plain = {"epochs": 2, "lr": 1e-2, "augment": "none", "select": False}
+    whole = train(config, TrainSettings(batch_size=16, **plain), Choices(), start, *splits, seed=0)
+    halves = train(config, TrainSettings(batch_size=8, accumulate=2, **plain), Choices(), start, *splits, seed=0)
+    assert halves.pictures == whole.pictures
+    for name, tensor in whole.state.items():
+        assert torch.allclose(tensor, halves.state[name], atol=1e-5)
+    assert halves.history[-1]["loss"] == pytest.approx(whole.history[-1]["loss"], abs=1e-5)
+    small = train(config, TrainSettings(batch_size=8, **plain), Choices(), start, *splits, seed=0)
+    assert not torch.allclose(small.state["head.weight"], whole.state["head.weight"], atol=1e-5)
+
+
+@pytest.fixture(autouse=True)
+def linear_net(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "linear_net.py").write_text(
+        "from torch import nn\nfrom clew.detectors import Detector, Facts\n"
+        "class Linear(Detector):\n"
+        "    facts = Facts(input_size=32, multiple=1, cam_layer='pool')\n    width = 192\n"
+        "    def __init__(self, input_size, classes=2):\n"
+        "        super().__init__(input_size, classes)\n"
+        "        self.pool = nn.AdaptiveAvgPool2d(8)\n        self.head = nn.Linear(192, classes)\n"
+        "    def features(self, images):\n        return self.pool(images).flatten(1)\n"
+    )
+
+
+class Told:
+    """Counts what is reported."""
+
+    calls = 0
+
+    def __call__(self, steps, note):
+        self.calls += 1
+
+
+def test_a_training_killed_within_an_epoch_goes_on_from_the_step(splits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    start, path = Start(initial_state(CONFIG, 0)), tmp_path / "x.checkpoint"
+    settings = TrainSettings(epochs=2, batch_size=8, accumulate=2, lr=3e-3, augment="flip,mixup:0.5")
+    whole = train(CONFIG, settings, Choices(), start, *splits, seed=4)
+    for stop_at in range(1, 11):
+        seen = 0
+
+        def stop(steps, note):
+            nonlocal seen
+            seen += steps
+            if seen == stop_at:  # noqa: B023
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            train(CONFIG, settings, Choices(), start, *splits, seed=4, checkpoint=path, report=stop)
+        told = Told()
+        again = train(CONFIG, settings, Choices(), start, *splits, seed=4, checkpoint=path, report=told)
+        assert same(whole.state, again.state)
+        assert whole.history == again.history
+        assert told.calls == 10 - (stop_at - 1) + (stop_at > 1), "no finished step is made again"
+
+
+def test_when_the_loss_breaks_the_last_good_weights_are_kept(splits, tmp_path, monkeypatch):
+    path, start = tmp_path / "run.checkpoint", Start(initial_state(CONFIG, 0))
+    good = train(CONFIG, replace(SETTINGS, epochs=3), Choices(), Start(initial_state(CONFIG, 0)), *splits, seed=0)
+    states = {}
+
+    def poison(row):
+        states[row["epoch"]] = row
+
+    real = loop._Loop._gradient
+
+    def gradient(self, positions, number, whole):
+        found = real(self, positions, number, whole)
+        return found * float("nan") if self.step == 12 else found
+
+    monkeypatch.setattr(loop._Loop, "_gradient", gradient)
+    with pytest.raises(ClewError, match=r"became nan at step 12 of 15: .* after epoch 2 are kept in .*last-good"):
+        train(CONFIG, SETTINGS, Choices(), start, *splits, seed=0, checkpoint=path, each_epoch=poison)
+    kept, _ = load_state(tmp_path / "run.last-good.safetensors")
+    assert sorted(states) == [1, 2]
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+    monkeypatch.undo()
+    after_two = train(
+        CONFIG,
+        SETTINGS,
+        Choices(),
+        Start(initial_state(CONFIG, 0)),
+        *splits,
+        seed=0,
+        at_step=(10, lambda state: states.update(at_ten=state)),
+    )
+    assert same(kept, states["at_ten"]), "the weights with which epoch 2 ended"
+    assert good.history == after_two.history
+
+
+@pytest.mark.parametrize("name", ["linear", "step", "cosine", "constant"])
+def test_schedules_stay_within_bounds_and_fall(name):
+    rates = [SCHEDULES[name](step, 200) for step in range(201)]
+    assert all(0 < rate <= 1 for rate in rates)
+    late = rates[20:]
+    assert all(b <= a + 1e-12 for a, b in pairwise(late))
+    ends = {"linear": 0.02, "cosine": 0.02, "step": 0.01, "constant": 1.0}
+    assert rates[200] == pytest.approx(ends[name])
+    assert {"linear": 0.51, "cosine": 0.51, "step": 0.1, "constant": 1.0}[name] == pytest.approx(rates[110])
+
+
+def share_of_training(fabric, store_path, settings):
+    """What each of the processes of a training does."""
+    torch.set_num_threads(1)
+    store = open_store(store_path)
+    parts = [load_split([store], split) for split in ("train", "val")]
+    choices = Choices(devices=2)
+    trained = train(CONFIG, settings, choices, Start(initial_state(CONFIG, 0)), *parts, seed=0, fabric=fabric)
+    mine = {name: tensor.numpy() for name, tensor in trained.state.items()}
+    shares = gather(fabric, mine)
+    assert all(np.array_equal(shares[0][name], shares[1][name]) for name in mine), "all processes hold the same weights"
+    return mine, trained.history
+
+
+def broken_training(fabric, store_path):
+    raise ClewError("expected nothing of the kind")
+
+
+def test_two_processes_train_one_network_and_agree_with_one(splits, store_path):
+    settings = TrainSettings(epochs=6, batch_size=16, lr=3e-3, augment="flip")
+    state, history = spread(Choices(devices=2), share_of_training, store_path, settings)
+    alone = train(CONFIG, settings, Choices(), Start(initial_state(CONFIG, 0)), *splits, seed=0)
+    assert len(history) == 6
+    assert history[-1]["val_auc"] == pytest.approx(alone.history[-1]["val_auc"], abs=0.1)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert state.keys() == alone.state.keys()
+
+
+def test_an_error_in_one_of_several_processes_is_told_once(store_path):
+    with pytest.raises(ClewError, match=r"^expected nothing of the kind$"):
+        spread(Choices(devices=2), broken_training, store_path)

@@ -18,6 +18,7 @@ from clew.base.progress import Progress, Task
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 PLAIN_SECONDS = 10.0
+EARLY = 0.01
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
@@ -70,6 +71,10 @@ class _PlainTask:
         self.done += steps
         now = time.monotonic()
         if now - self.told < PLAIN_SECONDS or not self.total:
+            return
+        if (
+            self.done < EARLY * self.total and now - self.start < 6 * PLAIN_SECONDS
+        ):  # start-up tells nothing of the rest
             return
         self.told = now
         left = (now - self.start) * (self.total / max(self.done, 1e-9) - 1)

@@ -15,6 +15,8 @@ from clew.cli import (
     data_fetch_detector,
     data_synth,
     demo,
+    evaluate,
+    import_weights,
     tickets_find,
     tickets_show,
     train,
@@ -38,6 +40,8 @@ app.add_typer(tickets, name="tickets")
 
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
+app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
 data.command("crop", epilog=data_crop.EXAMPLE)(data_crop.crop)
 data.command("check", epilog=data_check.EXAMPLE)(data_check.check)

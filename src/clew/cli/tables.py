@@ -33,4 +33,39 @@ def ladder_lines(summary: dict[str, Any]) -> list[str]:
     reasons = [
         f"  {row['method']} {100 * row['target']:g} %: {row['reason']}" for row in summary["levels"] if row["verdict"]
     ]
-    return [*lines, "", *reasons, "", summary["headline"]["text"]]
+    classes = ["", *class_lines(summary["classes"])] if "classes" in summary else []
+    return [*lines, "", *reasons, *classes, "", summary["headline"]["text"]]
+
+
+def class_lines(found: dict[str, Any]) -> list[str]:
+    """Measures by class of a ladder of several classes, the confusion matrix, and the macro AUC of every level."""
+    dense, names = found["dense"], found["names"]
+    wide = max(8, *(len(name) for name in names))
+    lines = [
+        f"{len(names)} classes, per video, mean of {dense['seeds']} seeds: macro AUC {interval(dense['macro_auc'])}, "
+        f"accuracy {interval(dense['accuracy'])}",
+        f"{'class':{wide}} {'videos':>7} {'AUC against the rest':24} {'precision':>9} {'recall':>7} {'F1':>6}",
+    ]
+    for name, auc, rate in zip(names, dense["classes"], dense["rates"], strict=True):
+        lines.append(
+            f"{name:{wide}} {rate['count']:7} {interval(auc['auc']):24} {number(rate['precision']):>9} "
+            f"{number(rate['recall']):>7} {number(rate['f1']):>6}"
+        )
+    lines += ["", "confusion: rows the truth, columns what was told"]
+    lines.append(" " * wide + "".join(f" {name:>{wide}}" for name in names))
+    for name, row in zip(names, dense["confusion"], strict=True):
+        lines.append(f"{name:{wide}}" + "".join(f" {value:{wide}.1f}" for value in row))
+    if dense["unknown"]:
+        lines.append(f"{dense['unknown']} videos are of methods that were not in training; they are left out here.")
+    levels = [row for row in found["levels"] if row["method"] != "dense"]
+    if levels:
+        lines += ["", f"{'method':10} {'of':9} {'target':>7} macro AUC"]
+    for row in levels:
+        target = f"{100 * row['target']:.1f} %"
+        lines.append(f"{row['method']:10} {row['controls'] or '':9} {target:>7} {interval(row['macro_auc'])}")
+    return lines
+
+
+def number(value: float | None) -> str:
+    """A number in a column, or a dash."""
+    return "-" if value is None else f"{value:.3f}"

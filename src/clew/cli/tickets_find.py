@@ -34,10 +34,13 @@ def find(
     seeds: Annotated[int, typer.Option(help="Trainings of everything, each with its own seed.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="The first of the seeds.", min=0)] = 0,
     margin: Annotated[float, typer.Option(help="AUC that a ticket may lose and still count as not worse.")] = 0.02,
-    from_: Annotated[Path | None, typer.Option("--from", help="Start from (and rewind to) these weights.")] = None,
+    from_: options.From = None,
     size: options.Size = None,
+    set_: options.Options = None,
+    classes: options.Classes = "binary",
     epochs: options.Epochs = 20,
     batch_size: options.BatchSize = 32,
+    accumulate: options.Accumulate = 1,
     lr: options.Rate = 1e-3,
     weight_decay: options.Decay = 0.0,
     schedule: options.Schedule = "cosine",
@@ -45,14 +48,20 @@ def find(
     augment: options.Augment = "standard",
     balance: options.Balance = "class",
     blend: options.Blend = False,
+    fpr: options.FalsePositives = 0.05,
     precision: options.Precision = "auto",
     memory_format: options.Layout = "auto",
     threads: options.Threads = 0,
+    device: options.Device = "auto",
+    devices: options.Devices = 1,
+    compile: options.Compile = "auto",
+    tensorboard: options.Board = None,
     workers: Annotated[int, typer.Option(help="Trainings at a time; 0: as many as there are cores for.", min=0)] = 0,
     json: Json = False,
 ) -> None:
     """Search for tickets: train, prune, rewind, again; then judge every level. Stopped, it goes on where it was."""
     from clew.base.executors import LocalExecutor
+    from clew.base.options import parse_options
     from clew.reports.ladder_page import write_page
     from clew.tickets.find import find_tickets
     from clew.tickets.settings import LEVELS, rounds_to_levels
@@ -61,13 +70,17 @@ def find(
     if sparsity and rounds is not None:
         raise ClewError("--sparsity and --rounds exclude each other: give one of them.")
     levels = rounds_to_levels(rounds, fraction) if rounds is not None else numbers(sparsity) or LEVELS
-    training = TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend)
+    training = TrainSettings(
+        epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend, accumulate=accumulate
+    )
     shown = progress()
     ladder = find_tickets(
         stores,
         out,
         detector=detector,
         input_size=size,
+        options=parse_options(set_ or []),
+        classes=classes,
         methods=[name.strip() for name in method.split(",")],
         scope=scope,
         rewind=rewind,
@@ -75,11 +88,16 @@ def find(
         seeds=seeds,
         first_seed=seed,
         margin=margin,
+        fpr=fpr,
         start=from_,
         training=training,
         precision=precision,
         memory_format=memory_format,
         threads=threads,
+        device=device,
+        devices=devices,
+        compile=compile,
+        tensorboard=tensorboard,
         executor=LocalExecutor(workers) if workers else None,
         progress=shown,
     )

@@ -9,7 +9,7 @@ import typer
 
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
-from clew.cli.tables import interval
+from clew.cli.tables import class_lines, interval
 
 EXAMPLE = "Example: clew train people-store --detector cnn5 --size 64 --out run"
 
@@ -20,9 +20,13 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder to write, or to go on with.")],
     seeds: Annotated[int, typer.Option(help="Trainings, each with its own seed.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="The first of the seeds.", min=0)] = 0,
+    from_: options.From = None,
     size: options.Size = None,
+    set_: options.Options = None,
+    classes: options.Classes = "binary",
     epochs: options.Epochs = 20,
     batch_size: options.BatchSize = 32,
+    accumulate: options.Accumulate = 1,
     lr: options.Rate = 1e-3,
     weight_decay: options.Decay = 0.0,
     schedule: options.Schedule = "cosine",
@@ -30,27 +34,44 @@ def train(
     augment: options.Augment = "standard",
     balance: options.Balance = "class",
     blend: options.Blend = False,
+    fpr: options.FalsePositives = 0.05,
     precision: options.Precision = "auto",
     memory_format: options.Layout = "auto",
     threads: options.Threads = 0,
+    device: options.Device = "auto",
+    devices: options.Devices = 1,
+    compile: options.Compile = "auto",
+    tensorboard: options.Board = None,
     json: Json = False,
 ) -> None:
     """Train dense detectors: selected on validation, then measured once on the test part."""
+    from clew.base.options import parse_options
     from clew.tickets.find import find_tickets
     from clew.training.settings import TrainSettings
 
+    training = TrainSettings(
+        epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend, accumulate=accumulate
+    )
     ladder = find_tickets(
         stores,
         out,
         detector=detector,
         input_size=size,
+        options=parse_options(set_ or []),
+        classes=classes,
         methods=(),
         seeds=seeds,
         first_seed=seed,
-        training=TrainSettings(epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend),
+        start=from_,
+        fpr=fpr,
+        training=training,
         precision=precision,
         memory_format=memory_format,
         threads=threads,
+        device=device,
+        devices=devices,
+        compile=compile,
+        tensorboard=tensorboard,
         progress=progress(),
     )
     summary = ladder.summary()
@@ -59,6 +80,9 @@ def train(
     lines = [f"{name:9} {interval(dense[key])}" for name, key in NAMES.items()]
     about = f"per video (per picture where there is none), {summary['clusters']} test clusters, intervals 90 %:"
     tickets = ", ".join(str(path) for path in sorted((out / "tickets").glob("dense-s*.safetensors")))
+    if "classes" in summary:
+        result["classes"] = summary["classes"]
+        lines += ["", *class_lines(summary["classes"])]
     finish(
         {**result, "run": str(out)},
         json,

@@ -50,7 +50,8 @@ class Shards:
             out[...] = 0
             return
         data = memoryview(out.data).cast("B")
-        if os.preadv(self._file(shard).fileno(), [data], self.offsets[shard] + row * self.bytes) != self.bytes:
+        file = self._file(shard)  # held: another thread may push it out of the cache meanwhile
+        if os.preadv(file.fileno(), [data], self.offsets[shard] + row * self.bytes) != self.bytes:
             raise ClewError(f"{self.paths[shard]} became shorter while it was read: make the store again.")
 
     def _locate(self, position: int) -> tuple[int, int]:

@@ -80,7 +80,8 @@ def _check_options(name: str, factory: Factory, options: Mapping[str, Any]) -> N
     for key in options:
         if key not in known:
             raise ClewError(
-                f"detector '{name}' has no option '{key}'. " + (f"Known: {', '.join(known)}." if known else "It has none.")
+                f"detector '{name}' has no option '{key}'. "
+                + (f"Known: {', '.join(known)}." if known else "It has none.")
             )
 
 

@@ -18,9 +18,10 @@ def prunable(module: nn.Module) -> list[str]:
 def uses_per_weight(module: nn.Module, input_size: int) -> dict[str, int]:
     """Multiply-adds per picture that one weight of each prunable tensor takes part in, by a traced run.
 
-    A convolution's weight is used once per output position, a linear one once per vector.
+    A convolution's weight is used once per output position, a linear one once per vector; in a layer that runs twice
+    twice as often, and in one that only training runs never (0).
     """
-    uses: dict[str, int] = {}
+    uses = dict.fromkeys(prunable(module), 0)
     hooks = []
     for name, part in module.named_modules():
         if isinstance(part, PRUNABLE):
@@ -40,6 +41,6 @@ def uses_per_weight(module: nn.Module, input_size: int) -> dict[str, int]:
 def _counter(name: str, uses: dict[str, int]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         channels = int(part.get_parameter("weight").shape[0])
-        uses[name] = uses.get(name, 0) + output.numel() // channels
+        uses[name] += output.numel() // channels
 
     return count

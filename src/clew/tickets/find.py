@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from clew.base.errors import ClewError
+from clew.base.errors import ClewError, unknown_name
 from clew.base.executors import usable_cores
 from clew.base.jobs import Executor
 from clew.base.progress import SILENT, Progress
+from clew.datasets.store import open_store
 from clew.detectors.build import resolve
-from clew.tickets.given import given_file
+from clew.tickets.given import given_file, given_note
 from clew.tickets.ladder import LADDER, Ladder, read_facts
 from clew.tickets.search import check, search
-from clew.tickets.settings import LEVELS, MARGIN, SearchSettings
-from clew.training.choices import Choices, choose
+from clew.tickets.settings import FPR, LEVELS, MARGIN, SearchSettings
+from clew.training.board import check_board
+from clew.training.choices import Choices, Wishes, choose
+from clew.training.data import method_classes
 from clew.training.settings import TrainSettings
+
+CLASSES = ("binary", "method")
 
 
 def find_tickets(
@@ -25,6 +31,8 @@ def find_tickets(
     *,
     detector: str = "cnn5",
     input_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    classes: str = "binary",
     methods: Sequence[str] = ("imp", "one-shot", "random"),
     scope: str = "global",
     rewind: str = "init",
@@ -32,25 +40,36 @@ def find_tickets(
     seeds: int = 3,
     first_seed: int = 0,
     margin: float = MARGIN,
+    fpr: float = FPR,
     start: Path | str | None = None,
     training: TrainSettings | None = None,
     precision: str = "auto",
     memory_format: str = "auto",
     threads: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    compile: str = "auto",
+    tensorboard: Path | str | None = None,
     executor: Executor | None = None,
     progress: Progress = SILENT,
 ) -> Ladder:
     """Searches for tickets of a detector on crop stores, and returns the ladder written to `out`.
 
     `levels` are target sparsities; `rewind` none, init or step:K; `start` weights to begin with and to rewind to;
-    `input_size` in pixels (None: the detector's own); `margin` in AUC. `precision` fp32, bf16 or auto,
-    `memory_format` contiguous, channels-last or auto, and `threads` of each training (0: one, or all cores where
-    there is one training only) are settled once and kept in the ladder. Raises ClewError before any training for
-    whatever cannot work. Trainings run in processes of their own.
+    `input_size` in pixels (None: the detector's own) and `options` (its keywords) as for `build`; `classes` binary,
+    or method: real and each manipulation method; `margin` in AUC; `fpr` the false positive rate of the operating
+    point. `precision` fp32, bf16 or auto, `memory_format` contiguous, channels-last or auto, `device` cpu, cuda or
+    auto, `devices` how many train together (DDP), `compile` on, off or auto, and `threads` of each training (0: one,
+    or all cores where there is one training only) are settled once and kept in the ladder. `tensorboard`: a folder
+    for its files. Raises ClewError before any training for whatever cannot work. Trainings run in processes of
+    their own.
     """
     paths = [Path(stores)] if isinstance(stores, str | Path) else [Path(store) for store in stores]
     out, training = Path(out), training or TrainSettings()
-    config = resolve(detector, input_size)
+    if tensorboard is not None:
+        check_board()
+    names = _classes(classes, paths)
+    config = resolve(detector, input_size, len(names) or 2, options)
     asked = SearchSettings(
         detector=config,
         methods=tuple(sorted(methods)),
@@ -59,27 +78,48 @@ def find_tickets(
         levels=tuple(float(level) for level in levels),
         seeds=tuple(range(first_seed, first_seed + seeds)),
         margin=margin,
+        classes=names,
+        fpr=fpr,
         training=training,
     )
     weights = given_file(Path(start)) if start is not None else None
     kept = _kept_choices(out)
-    check(paths, replace(asked, choices=kept or asked.choices), out, weights)
+    wishes = Wishes(precision, memory_format, threads, device, devices, compile)
+    check(paths, replace(asked, choices=kept or Choices(devices=devices)), out, weights)
     if not threads:
-        threads = kept.threads if kept is not None else 1 if seeds > 1 or methods else usable_cores()
-    if kept is not None and _fits(kept, precision, memory_format, threads):
+        threads = kept.threads if kept else 1 if seeds > 1 or methods else max(1, usable_cores() // devices)
+        wishes = replace(wishes, threads=threads)
+    if kept is not None and wishes.met_by(kept):
         choices, reason = kept, "kept from when this ladder was begun"
     else:
-        choices, reason = choose(config, training.batch_size, threads, precision, memory_format)
-    progress.say(f"precision and layout: {choices.precision} {choices.memory_format} ({reason})")
+        choices, reason = choose(config, training.batch_size, wishes)
+    progress.say(f"{_in_words(choices)} ({reason})")
+    if weights is not None and (note := given_note(weights, config)):
+        progress.say(note)
     return search(
         paths,
         replace(asked, choices=choices),
         out,
         weights=weights,
+        board=Path(tensorboard) if tensorboard is not None else None,
         executor=executor,
         progress=progress,
         reason=reason,
     )
+
+
+def _classes(classes: str, paths: Sequence[Path]) -> tuple[str, ...]:
+    """The names of the classes to be told apart: none where fakes are one class."""
+    if classes not in CLASSES:
+        raise unknown_name("--classes", classes, CLASSES)
+    return method_classes([open_store(path) for path in paths]) if classes == "method" else ()
+
+
+def _in_words(choices: Choices) -> str:
+    where = {"cpu": f"{choices.threads} threads" if choices.threads > 1 else "1 thread", "cuda": "GPU"}[choices.device]
+    many = f", {choices.devices} processes" if choices.devices > 1 else ""
+    compiled = ", compiled" if choices.compile else ""
+    return f"precision and layout: {choices.precision} {choices.memory_format}, {where}{many}{compiled}"
 
 
 def _kept_choices(out: Path) -> Choices | None:
@@ -90,11 +130,3 @@ def _kept_choices(out: Path) -> Choices | None:
         return Choices(**read_facts(out)["settings"]["choices"])
     except TypeError as error:
         raise ClewError(f"{out / LADDER}: its choices cannot be read ({error}): choose another --out.") from None
-
-
-def _fits(choices: Choices, precision: str, memory_format: str, threads: int) -> bool:
-    return (
-        precision in ("auto", choices.precision)
-        and memory_format in ("auto", choices.memory_format)
-        and threads == choices.threads
-    )

@@ -14,6 +14,7 @@ from clew.base.errors import ClewError
 from clew.base.files import read_json
 from clew.base.hashing import hash_json
 from clew.datasets.index import read_table
+from clew.tickets.class_table import class_table
 from clew.tickets.table import ladder_table
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class Ladder:
         return read_table(self.path / SCORES, SCHEMA)
 
     def summary(self) -> dict[str, Any]:
-        """The object of `clew tickets show LADDER --json`: levels with intervals and verdicts, pooled, headline."""
+        """The object of `clew tickets show LADDER --json`: levels with intervals and verdicts, pooled, headline.
+
+        A ladder of several classes has them under "classes" too: see `class_table`.
+        """
         settings, data = self.settings, self.facts["data"]
         facts = {
             "detector": settings["detector"]["name"],
@@ -79,7 +83,10 @@ class Ladder:
             "margin": settings["margin"],
             "levels": [self._level_facts(entry) for entry in self.facts["entries"]],
         }
-        return ladder_table(_as_one_store(self.scores, [d["name"] for d in data]), facts)
+        scores = _as_one_store(self.scores, [d["name"] for d in data])
+        found = ladder_table(scores, facts)
+        names = settings.get("classes") or []
+        return {**found, "classes": class_table(scores, names)} if names else found
 
     def _level_facts(self, entry: dict[str, Any]) -> dict[str, Any]:
         run = self.facts["runs"][entry["run"]]

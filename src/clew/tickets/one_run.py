@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import torch
+from lightning_fabric import Fabric
 
 from clew.base.errors import ClewError
 from clew.base.files import read_json, write_json
@@ -33,10 +34,15 @@ from clew.tickets.ticket import state_in
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
 from clew.training.blended import load_part
+from clew.training.board import board
+from clew.training.calibration import calibrate
 from clew.training.choices import thread_count
 from clew.training.data import Samples
+from clew.training.fabric import relayed, spread
 from clew.training.loop import Start, Trained, train
+from clew.training.operating import operating_points
 from clew.training.score import fake_probability, logits_of
+from clew.training.selection import score_of
 from clew.training.weights import State, load_state, save_state
 
 SCORED = ("val", "test")
@@ -49,6 +55,7 @@ class Place:
     ladder: Path
     stores: tuple[Path, ...]
     weights: Path | None = None
+    board: Path | None = None  # where TensorBoard looks, if anywhere
 
     def ticket(self, run: str) -> Path:
         """The ticket file of a run."""
@@ -72,11 +79,28 @@ def do_run(
 ) -> dict[str, float]:
     """Trains one run and writes its ticket, scores and facts; returns what only this time cost (seconds)."""
     started = time.monotonic()
+    with relayed(settings.choices, report) as told:
+        spread(settings.choices, _in_process, place, settings, run, data, told)
+    return {"seconds": round(time.monotonic() - started, 3)}
+
+
+def _in_process(
+    fabric: Fabric,
+    place: Place,
+    settings: SearchSettings,
+    run: Run,
+    data: list[dict[str, str]],
+    report: Callable[[float, str], None],
+) -> None:
+    """What each of the processes of a run does; the first one writes."""
     cv2.setNumThreads(1)
-    with thread_count(settings.choices.threads):
+    first = fabric.is_global_zero
+    with thread_count(settings.choices.threads), board(place.board if first else None, run.id) as each_epoch:
         stores = [open_store(path) for path in place.stores]
-        splits = {split: load_part(stores, split, settings.training.blend) for split in ("train", *SCORED)}
-        start = _start(place, settings, run)
+        splits = {
+            split: load_part(stores, split, settings.training.blend, settings.classes) for split in ("train", *SCORED)
+        }
+        start = _start(place, settings, run, first)
         trained = train(
             settings.detector,
             settings.training,
@@ -87,27 +111,30 @@ def do_run(
             run.seed,
             at_step=_rewind_saver(place, settings, run),
             checkpoint=place.part(run.id, ".checkpoint"),
-            report=report,
+            report=report if first else lambda steps, note: None,
+            each_epoch=each_epoch,
+            fabric=fabric,
         )
+        if not first:
+            return
         report(0, "scoring")
         logits = _logits(settings, trained.state, splits)
     mask = {name: kept.numpy() for name, kept in start.mask.items()}
     facts = _facts(settings, run, mask, trained)
     write_table(place.part(run.id, ".parquet"), _scores(splits, logits))
-    header = _header(settings, run, facts, data, _metrics(splits, logits))
+    header = _header(settings, run, facts, data, _measured(settings, splits, logits))
     write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
     write_json(place.part(run.id, ".json"), facts)
-    return {"seconds": round(time.monotonic() - started, 3)}
 
 
-def _start(place: Place, settings: SearchSettings, run: Run) -> Start:
-    """The weights, mask and step that a run starts from."""
+def _start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
+    """The weights, mask and step that a run starts from; `writes` keeps the rewind point of a dense run."""
     rewind = Rewind.parse(settings.rewind)
     if run.method == DENSE:
         if run.weights_from:
             parent = read_ticket(place.ticket(run.weights_from))
             return Start(state_in(parent), mask=_torch_mask(parent.mask), flat=True)
-        return _first_start(place, settings, run)
+        return _first_start(place, settings, run, writes)
     source = read_ticket(place.ticket(run.mask_from))
     mask = methods.get(run.method).mask(run, source.values, source.mask, settings.scope)
     if not masks.remaining(mask):
@@ -118,13 +145,13 @@ def _start(place: Place, settings: SearchSettings, run: Run) -> Start:
     return Start(state, step=rewind.step, mask=_torch_mask(mask))
 
 
-def _first_start(place: Place, settings: SearchSettings, run: Run) -> Start:
+def _first_start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
     """The dense net's start: fresh weights of this seed, or the given ones."""
     if place.weights is None:
         state = initial_state(settings.detector, stable_seed("init", run.seed))
     else:
-        state = given_state(place.weights, settings.detector)
-    if settings.rewind == "init":
+        state = given_state(place.weights, settings.detector, stable_seed("init", run.seed))
+    if settings.rewind == "init" and writes:
         save_state(place.rewind(run.seed), state)
     names = prunable(network(settings.detector))
     return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
@@ -145,7 +172,7 @@ def _logits(settings: SearchSettings, state: State, splits: dict[str, Samples]) 
     config = settings.detector
     module = network(config)
     module.load_state_dict(state)
-    module = settings.choices.place(module)
+    module = settings.choices.place(module).to(settings.choices.device)
     return {s: logits_of(module, splits[s], config.input_size, settings.choices) for s in SCORED}
 
 
@@ -184,18 +211,30 @@ def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> 
     }
 
 
-def _metrics(splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]]) -> dict[str, dict[str, float]]:
-    """The figures that the ticket must reproduce: per video, of each scored split."""
-    found = {}
-    for split in SCORED:
-        rows = splits[split].rows
-        names, clusters = (rows[column].to_pylist() for column in ("video", "cluster"))
-        videos = metrics.per_video(splits[split].labels, fake_probability(logits[split]), names, clusters)
-        found[split] = {
-            "auc": metrics.auc(videos.labels, videos.scores),
-            "accuracy": metrics.accuracy(videos.labels, videos.scores),
-        }
-    return found
+def _measured(
+    settings: SearchSettings, splits: dict[str, Samples], logits: dict[str, np.ndarray[Any, Any]]
+) -> dict[str, Any]:
+    """What the ticket states of itself: figures that it must reproduce, its calibration and operating point."""
+    calibration = calibrate(logits["val"], splits["val"].targets)
+    val = splits["val"]
+    names, clusters = (val.rows[column].to_pylist() for column in ("video", "cluster"))
+    points = operating_points(val.labels, calibration.fake(logits["val"]), names, clusters, settings.fpr)
+    return {
+        "metrics": {split: ticket_metrics(splits[split], logits[split]) for split in SCORED},
+        "calibration": calibration.as_dict(),
+        "operating_point": points,
+    }
+
+
+def ticket_metrics(split: Samples, logits: np.ndarray[Any, Any]) -> dict[str, float]:
+    """The figures of logits (N, K) over a split that a ticket states and must reproduce: per video."""
+    names, clusters = (split.rows[column].to_pylist() for column in ("video", "cluster"))
+    videos = metrics.per_video(split.labels, fake_probability(logits), names, clusters)
+    found = {
+        "auc": metrics.auc(videos.labels, videos.scores),
+        "accuracy": metrics.accuracy(videos.labels, videos.scores),
+    }
+    return {**found, "macro_auc": score_of(split, logits)} if split.classes else found
 
 
 def _header(
@@ -203,10 +242,11 @@ def _header(
     run: Run,
     facts: dict[str, Any],
     data: list[dict[str, str]],
-    found: dict[str, Any],
+    measured: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "detector": settings.detector.as_dict(),
+        "classes": list(settings.names),
         "protocol": "; ".join(dict.fromkeys(d["protocol"] for d in data)),
         "data": data,
         "search": {
@@ -224,9 +264,7 @@ def _header(
         "choices": settings.choices.as_dict(),
         "sparsity": {k: facts[k] for k in ("sparsity", "macs_sparsity", "remaining", "prunable", "macs", "layers")},
         "best_epoch": facts["best_epoch"],
-        "metrics": found,
-        "calibration": None,
-        "operating_point": None,
+        **measured,
         "graph": None,
     }
 

@@ -51,6 +51,7 @@ def search(
     out: Path,
     *,
     weights: Path | None = None,
+    board: Path | None = None,
     executor: Executor | None = None,
     progress: Progress = SILENT,
     reason: str = "as asked",
@@ -58,11 +59,11 @@ def search(
     """Finds the tickets that `settings` ask for and writes them to the ladder `out`.
 
     Finished runs are never computed again; a finished ladder may be asked for more methods or seeds, or another
-    margin. `weights`: a file to start from; `reason`: why the settings' automatic choices were made. Raises
-    ClewError before any work for unusable stores or a folder that holds something else.
+    margin. `weights`: a file to start from; `board`: a folder for TensorBoard; `reason`: why the settings' automatic
+    choices were made. Raises ClewError before any work for unusable stores or a folder that holds something else.
     """
     settings, data, old = check(stores, settings, out, weights)
-    place = Place(out.resolve(), tuple(path.resolve() for path in stores), weights and weights.resolve())
+    place = Place(out.resolve(), tuple(path.resolve() for path in stores), weights and weights.resolve(), board)
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
     try:
@@ -78,7 +79,9 @@ def search(
 
 def local_executor(choices: Choices) -> LocalExecutor:
     """This machine's cores, shared out so that no two threads wait for one: it costs far more than half the speed."""
-    return LocalExecutor(max(1, usable_cores() // choices.threads))
+    if choices.device != "cpu":
+        return LocalExecutor(1)
+    return LocalExecutor(max(1, usable_cores() // (choices.threads * choices.devices)))
 
 
 def check(
@@ -133,7 +136,7 @@ def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[d
     if len({store.name for store in stores}) < len(stores):
         raise ClewError("two of the stores have the same folder name: rename one.")
     for split in ("train", "val", "test"):
-        samples = load_part(stores, split, settings.training.blend)
+        samples = load_part(stores, split, settings.training.blend, settings.classes)
         if split == "train":
             steps = total_steps(settings.training, len(samples))
     rewind = Rewind.parse(settings.rewind)
@@ -154,7 +157,7 @@ def _check_folder(out: Path, settings: SearchSettings, data: list[dict[str, str]
             )
         return {}
     old = read_facts(out)
-    wanted, found = settings.as_dict(), old["settings"]
+    wanted, found = settings.as_dict(), _as_now(old["settings"])
     for key in ["detector", *wanted]:
         if key not in EXTENDABLE and found.get(key) != wanted[key]:
             raise ClewError(
@@ -164,6 +167,14 @@ def _check_folder(out: Path, settings: SearchSettings, data: list[dict[str, str]
     if old["data"] != data:
         raise ClewError(f"{out} is a ladder on other data ({old['data'][0]['name']}): choose another --out.")
     return old
+
+
+def _as_now(found: dict[str, Any]) -> dict[str, Any]:
+    """A ladder's settings as this version writes them: what an earlier one did not know has its usual value."""
+    try:
+        return SearchSettings.from_dict(found).as_dict()
+    except (TypeError, KeyError):
+        return found
 
 
 def _grown(settings: SearchSettings, old: dict[str, Any]) -> SearchSettings:

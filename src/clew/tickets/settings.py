@@ -15,6 +15,7 @@ from clew.training.settings import TrainSettings
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 MARGIN = 0.02
+FPR = 0.05
 EXTENDABLE = ("methods", "seeds", "margin")  # a ladder may grow in these; all else makes another ladder
 
 
@@ -23,7 +24,8 @@ class SearchSettings:
     """One search: what is trained, how it is pruned, for which seeds.
 
     `levels` are target sparsities in (0, 1), rising; `margin` in AUC; `start` says which given weights it starts
-    from ("" for fresh ones, else their SHA-256).
+    from ("" for fresh ones, else their SHA-256); `classes` real and the manipulation methods that are told apart,
+    none where fakes are one class; `fpr` the false positive rate of the tickets' operating point.
     """
 
     detector: Config
@@ -34,6 +36,8 @@ class SearchSettings:
     seeds: tuple[int, ...] = (0, 1, 2)
     margin: float = MARGIN
     start: str = ""
+    classes: tuple[str, ...] = ()
+    fpr: float = FPR
     training: TrainSettings = field(default_factory=TrainSettings)
     choices: Choices = field(default_factory=Choices)
 
@@ -55,13 +59,31 @@ class SearchSettings:
             raise ClewError(f"--sparsity {_list(self.levels)}: the levels must rise.")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ClewError("--seeds: expected at least one seed, each once.")
+        if not 0 < self.fpr < 0.5:
+            raise ClewError(f"--fpr {self.fpr}: expected a false positive rate between 0 and 0.5.")
+        if self.classes and self.training.blend:
+            raise ClewError("--classes method and --blend exclude each other: blends are of one method.")
+        if self.classes and self.detector.classes != len(self.classes):
+            raise ClewError(
+                f"the detector has {self.detector.classes} classes, the data {len(self.classes)}: "
+                f"{', '.join(self.classes)}."
+            )
+        if self.training.batch_size % self.choices.devices:
+            raise ClewError(
+                f"--batch-size {self.training.batch_size}: expected a multiple of --devices {self.choices.devices}."
+            )
         if not 0 < self.margin < 0.5:
             raise ClewError(f"--margin {self.margin}: expected an AUC difference between 0 and 0.5.")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as they stand in ladder.json."""
-        found = asdict(self)
+        found = {**asdict(self), "detector": self.detector.as_dict()}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the network's K outputs stand for."""
+        return self.classes or ("real", "fake")
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> SearchSettings:
@@ -73,6 +95,7 @@ class SearchSettings:
                 "training": TrainSettings(**found["training"]),
                 "choices": Choices(**found["choices"]),
                 **{key: tuple(found[key]) for key in ("methods", "levels", "seeds")},
+                "classes": tuple(found.get("classes", ())),
             }
         )
 

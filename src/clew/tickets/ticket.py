@@ -16,6 +16,7 @@ from torch import nn
 from clew.base.errors import ClewError
 from clew.detectors.base import Config
 from clew.detectors.build import network
+from clew.detectors.registry import bridges
 from clew.media.pictures import resize
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
 from clew.tickets.masks import Mask, sparsity
@@ -61,7 +62,9 @@ class Ticket:
         """The network with the mask applied, in evaluation mode: smaller to keep, no faster to run."""
         config = self.config
         home = config.name.partition(":")[0]
-        if ":" in config.name and home not in sys.modules:  # a file from outside names no code to run
+        if (
+            ":" in config.name and home not in bridges and home not in sys.modules
+        ):  # a file from outside names no code to run
             raise ClewError(
                 f"{self.where} needs the network '{config.name}' from outside: import {home} first if you trust it."
             )

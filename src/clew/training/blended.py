@@ -38,14 +38,14 @@ def blend_batch(
     return crops, labels
 
 
-def load_part(stores: Sequence[CropStore], split: str, blend: bool) -> Samples:
-    """The samples of a split as a training takes them.
+def load_part(stores: Sequence[CropStore], split: str, blend: bool, classes: Sequence[str] = ()) -> Samples:
+    """The samples of a split as a training takes them; `classes` as for `load_split`.
 
     With `blend` the training split is its reals alone, whose fakes `blend_batch` makes as it goes; validation and
     test keep their own fakes where they have some, and get a fixed blend of each real where they have none.
     """
     if not blend:
-        return load_split(stores, split)
+        return load_split(stores, split, classes=classes)
     reals = load_split(stores, split, reals_only=True)
     if split == "train":
         return reals

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,12 +18,14 @@ from torch import nn
 from clew.base.errors import ClewError, unknown_name
 from clew.base.files import read_json, write_json
 from clew.base.hashing import hash_json
-from clew.detectors.base import Config
-from clew.detectors.build import build
+from clew.detectors.base import Config, objective_of
+from clew.detectors.build import network
 
 PRECISIONS = ("fp32", "bf16")
+DEVICES = ("cpu", "cuda")
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 BF16_MUST_GAIN = 1.15  # it costs precision, so a small gain is not enough
+COMPILED_MUST_GAIN = 1.1  # it costs a minute
 ROUNDS = 7
 HOPELESS = 4
 
@@ -35,8 +37,15 @@ class Choices:
     precision: str = "fp32"
     memory_format: str = "contiguous"
     threads: int = 1
+    device: str = "cpu"
+    devices: int = 1
+    compile: bool = False
 
     def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise unknown_name("device", self.device, DEVICES)
+        if not 1 <= self.devices <= 1024:
+            raise ClewError(f"--devices {self.devices}: expected 1 to 1024.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.memory_format not in FORMATS:
@@ -54,12 +63,15 @@ class Choices:
 
     def batch(self, crops: torch.Tensor) -> torch.Tensor:
         """uint8 crops (B, H, W, 3) as float images (B, 3, H, W) in [0, 1] in the chosen memory format."""
-        images = crops.permute(0, 3, 1, 2).to(memory_format=FORMATS[self.memory_format])
-        return images.float().div_(255)
+        return self.images(crops.permute(0, 3, 1, 2))
+
+    def images(self, crops: torch.Tensor) -> torch.Tensor:
+        """uint8 crops (B, 3, H, W) as float images in [0, 1] in the chosen memory format."""
+        return crops.to(memory_format=FORMATS[self.memory_format]).float().div_(255)
 
     def autocast(self) -> torch.autocast:
         """The context in which the network runs."""
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16")
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 @contextmanager
@@ -73,20 +85,61 @@ def thread_count(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def choose(
-    config: Config, batch_size: int, threads: int, precision: str = "auto", memory_format: str = "auto"
-) -> tuple[Choices, str]:
-    """The fastest precision and layout for training `config` on this CPU, and the reason in words.
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked for of the choices: a value, or `auto` for what measures fastest (`threads` 0: see `settle`)."""
 
-    What is not `auto` is taken as given. A measurement is kept per CPU, torch version and network in the cache
-    folder (CLEW_CACHE, or ~/.cache/clew), so that the same machine chooses the same again. bf16 is chosen only
-    where it gains at least 15 %.
+    precision: str = "auto"
+    memory_format: str = "auto"
+    threads: int = 0
+    device: str = "auto"
+    devices: int = 1
+    compile: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("precision", self.precision, PRECISIONS),
+            ("memory format", self.memory_format, tuple(FORMATS)),
+            ("device", self.device, DEVICES),
+            ("--compile", self.compile, ("on", "off")),
+        ):
+            if value not in ("auto", *known):
+                raise unknown_name(name, value, ("auto", *known))
+        Choices(threads=max(1, self.threads), devices=self.devices)
+
+    def met_by(self, choices: Choices) -> bool:
+        """Whether choices made earlier are what is asked for."""
+        return (
+            self.precision in ("auto", choices.precision)
+            and self.memory_format in ("auto", choices.memory_format)
+            and self.threads in (0, choices.threads)
+            and self.device in ("auto", choices.device)
+            and self.devices == choices.devices
+            and (self.compile == "auto" or (self.compile == "on") == choices.compile)
+        )
+
+
+def choose(config: Config, batch_size: int, wishes: Wishes) -> tuple[Choices, str]:
+    """The fastest device, precision and layout for training `config` on this machine, and the reason in words.
+
+    What is not `auto` is taken as given; a GPU is taken where torch finds one. A measurement is kept per CPU or
+    GPU, torch version and network in the cache folder (CLEW_CACHE, or ~/.cache/clew), so that the same machine
+    chooses the same again. bf16 is chosen only where it gains at least 15 %, compilation (on a GPU) 10 %.
     """
-    precisions = list(PRECISIONS) if precision == "auto" else [precision]
-    formats = list(FORMATS) if memory_format == "auto" else [memory_format]
-    candidates = [Choices(p, f, threads) for p in precisions for f in formats]
-    if len(candidates) == 1:
-        return candidates[0], "as asked"
+    device = wishes.device if wishes.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    precisions = list(PRECISIONS) if wishes.precision == "auto" else [wishes.precision]
+    formats = list(FORMATS) if wishes.memory_format == "auto" else [wishes.memory_format]
+    threads, always = max(1, wishes.threads), wishes.compile == "on"
+    candidates = [Choices(p, f, threads, device, wishes.devices, always) for p in precisions for f in formats]
+    best, reason = candidates[0], "as asked"
+    if len(candidates) > 1:
+        best, reason = _fastest(candidates, config, batch_size)
+    if wishes.compile != "auto" or device == "cpu":
+        return best, reason
+    return _compiled(best, reason, config, batch_size)
+
+
+def _fastest(candidates: list[Choices], config: Config, batch_size: int) -> tuple[Choices, str]:
     speeds = _remembered(candidates, config, batch_size)
     best = max(candidates, key=lambda c: speeds[_key(c)])
     plain = max((c for c in candidates if c.precision == "fp32"), key=lambda c: speeds[_key(c)], default=best)
@@ -96,8 +149,20 @@ def choose(
     return best, f"{_key(best)} trains {speeds[_key(best)]:.0f} crops/s here ({others})"
 
 
+def _compiled(plain: Choices, reason: str, config: Config, batch_size: int) -> tuple[Choices, str]:
+    """The same choices compiled, where that gains."""
+    candidate = replace(plain, compile=True)
+    try:
+        speeds = _remembered([plain, candidate], config, batch_size)
+    except Exception as error:  # noqa: BLE001  # whatever the compiler lacks here, training goes on without it
+        return plain, f"{reason}; not compiled ({type(error).__name__})"
+    if speeds[_key(candidate)] < COMPILED_MUST_GAIN * speeds[_key(plain)]:
+        return plain, f"{reason}; compiled {speeds[_key(candidate)]:.0f}"
+    return candidate, f"{reason}; compiled {speeds[_key(candidate)]:.0f}"
+
+
 def _key(choices: Choices) -> str:
-    return f"{choices.precision} {choices.memory_format}"
+    return f"{choices.precision} {choices.memory_format}" + (" compiled" if choices.compile else "")
 
 
 def cache_folder() -> Path:
@@ -106,7 +171,9 @@ def cache_folder() -> Path:
 
 
 def _remembered(candidates: list[Choices], config: Config, batch_size: int) -> dict[str, float]:
-    what = [config.as_dict(), batch_size, candidates[0].threads, _cpu(), torch.__version__]
+    first = candidates[0]
+    machine = _cpu() if first.device == "cpu" else torch.cuda.get_device_name()
+    what = [config.as_dict(), batch_size, first.threads, machine, torch.__version__]
     path = cache_folder() / "choices" / f"{hash_json(what)[:24]}.json"
     speeds = _read_speeds(path)
     missing = [c for c in candidates if _key(c) not in speeds]
@@ -159,17 +226,23 @@ def _seconds(step: Callable[[], None]) -> float:
 
 
 def _step(choices: Choices, config: Config, batch_size: int) -> Callable[[], None]:
-    with torch.random.fork_rng(devices=[]):
-        module = choices.place(build(config.name, config.input_size, config.classes)).train()
-        crops = torch.randint(0, 256, (batch_size, config.input_size, config.input_size, 3), dtype=torch.uint8)
-    optimiser = torch.optim.Adam(module.parameters(), lr=1e-4)
-    labels = torch.arange(batch_size) % 2
+    """One training step as a call, which returns when the device is done with it."""
+    device = torch.device(choices.device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        module = choices.place(network(config)).train().to(device)
+        size = config.input_size
+        crops = torch.randint(0, 256, (batch_size, size, size, 3), dtype=torch.uint8).to(device)
+    labels = (torch.arange(batch_size) % 2).to(device)
+    optimiser = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
+    objective: Callable[..., torch.Tensor] = torch.compile(objective_of) if choices.compile else objective_of
 
     def step() -> None:
         with choices.autocast():
-            logits = module(choices.batch(crops))
+            loss = objective(module, choices.batch(crops), labels)
         optimiser.zero_grad()
-        nn.functional.cross_entropy(logits.float(), labels).backward()
+        loss.backward()
         optimiser.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     return step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -23,11 +24,21 @@ class Samples:
     stores: tuple[CropStore, ...]
     split: str
     rows: pa.Table  # index rows, with the column "store"
-    labels: NDArray[np.int64]  # (N,)
+    labels: NDArray[np.int64]  # (N,) 0 real, 1 fake
     places: NDArray[np.int64]  # (N, 2): which store, which crop in it
+    classes: tuple[str, ...] = ()  # real, then manipulation methods; empty where fakes are one class
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def targets(self) -> NDArray[np.int64]:
+        """Each sample's class (N,): its label, or the place of its method among `classes`; -1 for one not there."""
+        if not self.classes:
+            return self.labels
+        place = {name: number for number, name in enumerate(self.classes)}
+        methods = self.rows["method"].to_pylist()
+        return np.array([place.get(m, -1) if y else 0 for m, y in zip(methods, self.labels.tolist(), strict=True)])
 
     def keys(self, balance: str) -> tuple[NDArray[np.int64], ...]:
         """What `balance` (class, method, video) shares a class out by, as numbers (N,), from coarse to fine."""
@@ -54,10 +65,40 @@ class Samples:
         return out
 
 
-def load_split(stores: Sequence[CropStore], split: str, reals_only: bool = False) -> Samples:
+REAL = "real"
+
+
+def method_classes(stores: Sequence[CropStore]) -> tuple[str, ...]:
+    """real, and every manipulation method of the training split in the order of the alphabet.
+
+    Raises ClewError when there are fewer than two methods, or fakes whose method is not known.
+    """
+    found: set[str] = set()
+    for store in stores:
+        rows = store.samples("train")
+        found |= set(pc.unique(rows.filter(pc.greater(rows["label"], 0))["method"]).to_pylist())
+    names = ", ".join(str(store.path) for store in stores)
+    if found & {"", REAL, None}:
+        raise ClewError(
+            f"{names}: some fakes of the training split have no method; --classes method needs all of them."
+        )
+    if len(found) < 2:
+        only = f"one method only ({found.pop()})" if found else "no fakes"
+        raise ClewError(f"{names}: the training split has {only}; --classes method needs two or more.")
+    return (REAL, *sorted(found))
+
+
+def load_split(
+    stores: Sequence[CropStore],
+    split: str,
+    reals_only: bool = False,
+    classes: Sequence[str] = (),
+    both: bool = True,
+) -> Samples:
     """The usable samples of a split; raises ClewError naming the stores when it is empty or has one class only.
 
-    `reals_only`: its reals alone.
+    `reals_only`: its reals alone; `classes`: real and methods, which become the targets; `both` False lets a split
+    of one class through.
     """
     tables, places = [], []
     for number, store in enumerate(stores):
@@ -72,27 +113,28 @@ def load_split(stores: Sequence[CropStore], split: str, reals_only: bool = False
     if not len(labels):
         what = "real samples" if reals_only else "usable samples"
         raise ClewError(f"{names}: no {what} in the split '{split}'; 'clew data crop --splits drawn' makes all three.")
-    if len(set(labels.tolist())) < 2 and not reals_only:
+    if len(set(labels.tolist())) < 2 and both and not reals_only:
         only = "fakes" if labels[0] else "reals"
         hint = " (--blend makes fakes of reals)" if only == "reals" else ""
         raise ClewError(f"{names}: the split '{split}' holds {only} only; both classes are needed{hint}.")
-    return Samples(tuple(stores), split, rows, labels, np.concatenate(places).astype(np.int64))
+    return Samples(tuple(stores), split, rows, labels, np.concatenate(places).astype(np.int64), tuple(classes))
 
 
 def epoch_order(
     labels: NDArray[np.int64], seed: int, epoch: int, balance: bool, keys: Sequence[NDArray[np.int64]] = ()
 ) -> NDArray[np.int64]:
-    """The order of one epoch: (N,) positions, made from the seed and the epoch's number.
+    """The order of one epoch: (N,) positions of samples of the classes `labels` (N,), from seed and epoch alone.
 
-    Balanced: reals and fakes alternate, the smaller class is gone through more than once. `keys` (each (N,), from
+    Balanced: the classes take turns, the smaller ones are gone through more than once. `keys` (each (N,), from
     coarse to fine: method, video) share a class out further, each value of a key as often as the others to within
     one; without them each sample of a class comes equally often to within one.
     """
     rng = np.random.default_rng(stable_seed("order", seed, epoch))
     if not balance:
         return rng.permutation(len(labels))
-    half = (len(labels) + 1) // 2
-    sides = [_take(np.flatnonzero(labels == label), keys, half, rng) for label in (0, 1)]
+    classes = np.unique(labels)
+    share = -(-len(labels) // len(classes))
+    sides = [_take(np.flatnonzero(labels == label), keys, share, rng) for label in classes]
     return np.stack(sides, 1).reshape(-1)[: len(labels)]
 
 

@@ -13,15 +13,22 @@ from clew.training.data import Samples
 BATCH = 64
 
 
-def logits_of(module: nn.Module, samples: Samples, input_size: int, choices: Choices) -> NDArray[np.float32]:
-    """Logits (N, K) of all samples, in their order; the network is left in the mode it was in."""
-    training = module.training
+def logits_of(
+    module: nn.Module,
+    samples: Samples,
+    input_size: int,
+    choices: Choices,
+    positions: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
+    """Logits (N, K) of all samples, or of those at `positions`, in order; the network is left in the mode it was in."""
+    training, device = module.training, next(module.parameters()).device
+    chosen = np.arange(len(samples)) if positions is None else positions
     module.eval()
     parts = []
     with torch.inference_mode(), choices.autocast():
-        for start in range(0, len(samples), BATCH):
-            crops = samples.crops(np.arange(start, min(start + BATCH, len(samples))), input_size)
-            parts.append(module(choices.batch(torch.from_numpy(crops))).float().numpy())
+        for start in range(0, len(chosen), BATCH):
+            crops = torch.from_numpy(samples.crops(chosen[start : start + BATCH], input_size))
+            parts.append(module(choices.batch(crops.to(device))).float().cpu().numpy())
     module.train(training)
     return np.concatenate(parts)
 

@@ -16,7 +16,8 @@ BALANCES = ("class", "method", "video", "none")
 class TrainSettings:
     """One training: Adam, at most `epochs`, stopped after `patience` epochs without a better validation AUC.
 
-    `lr` is the highest learning rate; `schedule` constant or cosine (linear warm-up, then down to 2 %);
+    `lr` is the highest learning rate; `schedule` constant, cosine or linear (both warm up, then go down to 2 %), or
+    step (a tenth after half of the steps, a hundredth after three quarters); `accumulate` batches make one step;
     `augment` none, standard, or a list such as flip,jpeg:0.2 (clew.training.augmentations);
     `select` False keeps the last epoch instead of the best on validation.
     """
@@ -31,10 +32,17 @@ class TrainSettings:
     balance: str = "class"
     select: bool = True
     blend: bool = False
+    accumulate: int = 1
+
+    @property
+    def step_size(self) -> int:
+        """Pictures that make one step."""
+        return self.batch_size * self.accumulate
 
     def __post_init__(self) -> None:
         _within("--epochs", self.epochs, 1, 100_000)
         _within("--batch-size", self.batch_size, 2, 65_536)
+        _within("--accumulate", self.accumulate, 1, 65_536)
         _within("--lr", self.lr, 1e-9, 100)
         _within("--weight-decay", self.weight_decay, 0, 10)
         _within("--patience", self.patience, 1, 100_000)

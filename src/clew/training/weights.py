@@ -1,13 +1,11 @@
-"""States (names -> tensors) in safetensors files: no pickle is written; a .pth is read with weights_only."""
+"""States (names -> tensors) in safetensors files: no pickle is written."""
 
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -34,26 +32,6 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
         raise ClewError(f"{path} does not exist.") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise ClewError(f"{path} is not a readable safetensors file ({error}).") from None
-
-
-def load_weights(path: Path) -> State:
-    """The state in somebody's weights, .safetensors or .pth/.pt (read with weights_only: no code of theirs runs)."""
-    if path.suffix == ".safetensors":
-        return load_state(path)[0]
-    if path.suffix not in {".pth", ".pt"}:
-        raise ClewError(f"{path}: expected weights as .safetensors, .pth or .pt.")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ClewError(f"{path} does not exist.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ClewError(f"{path} is no file of plain tensors, and nothing else is read ({reason}).") from None
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        found = found["state_dict"]
-    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise ClewError(f"{path}: expected a dictionary of names and tensors.")
-    return {str(name): tensor for name, tensor in found.items()}
 
 
 def fit_state(module: nn.Module, state: State, where: str) -> State:

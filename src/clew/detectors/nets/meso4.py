@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from clew.detectors.base import Detector, Facts
 from clew.detectors.registry import detectors
+from clew.detectors.same_pool import SameMaxPool2d, same_pooled
 
 CHANNELS = (8, 8, 16, 16)
 KERNELS = (3, 5, 5, 5)
@@ -13,12 +14,12 @@ POOLS = (2, 2, 2, 4)
 
 
 def block(inputs: int, outputs: int, kernel: int, pool: int) -> nn.Sequential:
-    """Convolution, ReLU, BatchNorm, max-pooling: in the original's order and with Keras' epsilon."""
+    """Convolution, ReLU, BatchNorm, max-pooling: in the original's order and with Keras' epsilon and padding."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
         nn.ReLU(),
         nn.BatchNorm2d(outputs, eps=1e-3),
-        nn.MaxPool2d(pool),
+        SameMaxPool2d(pool),
     )
 
 
@@ -26,17 +27,18 @@ def block(inputs: int, outputs: int, kernel: int, pool: int) -> nn.Sequential:
 class Meso4(Detector):
     """Four convolutions with a BatchNorm each (a widely copied port shares one), two linear layers.
 
-    15,610 weights and biases of convolutions and linear layers at 128x128 with two logits.
+    27,977 parameters at 256x256 with one logit, as the original; 15,610 weights and biases of convolutions and linear
+    layers at 128x128 with two.
     """
 
-    facts = Facts(input_size=256, multiple=32, cam_layer="blocks.3.0", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    facts = Facts(256, multiple=1, cam_layer="blocks.3.0", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), least=32)
     width = 16
 
     def __init__(self, input_size: int = 256, classes: int = 2) -> None:
         super().__init__(input_size, classes)
         inputs = (3, *CHANNELS[:-1])
         self.blocks = nn.Sequential(*map(block, inputs, CHANNELS, KERNELS, POOLS))
-        self.hidden = nn.Linear(CHANNELS[-1] * (input_size // 32) ** 2, 16)
+        self.hidden = nn.Linear(CHANNELS[-1] * same_pooled(input_size, POOLS) ** 2, 16)
         self.head = nn.Linear(16, classes)
         self.act = nn.LeakyReLU(0.1)
         self.drop = nn.Dropout(0.5)  # on a flat vector: not Dropout2d

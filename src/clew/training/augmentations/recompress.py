@@ -43,7 +43,7 @@ def through_h264(crop: Crop, crf: int) -> Crop:
 
 def _encoder(width: int, height: int, crf: int) -> av.VideoCodecContext:
     if "libx264" not in av.codecs_available:
-        raise ClewError("--augment recompress needs an H.264 encoder, and this build of PyAV has no libx264.")
+        raise ClewError("recompression needs an H.264 encoder, and this build of PyAV has no libx264: pip install av.")
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base = Fraction(1, 25)

@@ -1,0 +1,86 @@
+"""`clew evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clew.cli.console import Json, finish, progress
+from clew.cli.evaluation_lines import evaluation_lines
+
+EXAMPLE = (
+    "Example: clew evaluate run people-store other-store --robustness --out evaluation; "
+    "clew evaluate ladder people-store --verify"
+)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A run of 'clew train', a ladder, or a ticket file.")],
+    stores: Annotated[list[Path], typer.Argument(help="Crop stores, made by 'clew data crop'.")],
+    split: Annotated[str, typer.Option(help="The split to measure on: train, val or test.")] = "test",
+    method: Annotated[str, typer.Option(help="Of a ladder: imp, one-shot, random-of-imp, ... (default: dense).")] = "",
+    level: Annotated[float | None, typer.Option(help="Of a ladder: the target sparsity, such as 0.8.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Measure again what the tickets promise; exit code 1 when they fail.")
+    ] = False,
+    tolerance: Annotated[float, typer.Option(help="With --verify: how far an AUC may lie from its promise.")] = 0.002,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also under JPEG, blur, noise, resizing and H.264.")
+    ] = False,
+    limit: Annotated[
+        int,
+        typer.Option(help="With --robustness: about so many pictures of each store, by whole videos; 0: all.", min=0),
+    ] = 2000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples behind the intervals.")] = 1000,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for scores (kept, never made twice), evaluation.json and .html.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure a model on crop stores: per picture, video, method and compression, with intervals."""
+    if verify:
+        _verify(model, stores, method, level, tolerance, json)
+        return
+    from clew.tickets.evaluation import evaluate as measure
+
+    shown = progress()
+    found = measure(
+        model,
+        stores,
+        split=split,
+        method=method,
+        level=level,
+        corrupt=robustness,
+        limit=limit,
+        resamples=resamples,
+        out=out,
+        progress=shown,
+    )
+    lines = evaluation_lines(found)
+    if out is not None:
+        from clew.reports.evaluation_page import PAGE, write_evaluation_page
+
+        page = write_evaluation_page(found, out / PAGE, progress=shown)
+        found, lines = {**found, "page": str(page)}, [*lines, "", f"page: {page}"]
+    finish(found, json, *lines)
+
+
+def _verify(model: Path, stores: list[Path], method: str, level: float | None, tolerance: float, as_json: bool) -> None:
+    from clew.tickets.evaluation import verify
+
+    found = verify(model, stores, method=method, level=level, tolerance=tolerance, progress=progress())
+    finish({key: value for key, value in found.items() if key != "lines"}, as_json, *_verdict(found))
+    if not found["passed"]:
+        raise typer.Exit(1)
+
+
+def _verdict(found: dict[str, Any]) -> list[str]:
+    """The broken promises, a line each; without any, that all hold. What could not be checked comes last."""
+    told = list(zip(found["checks"], found["lines"], strict=True))
+    broken = [line for check, line in told if check["kept"] is False]
+    skipped = [line for check, line in told if check["kept"] is None]
+    held = sum(check["kept"] is True for check in found["checks"])
+    tickets = "1 ticket keeps" if found["tickets"] == 1 else f"{found['tickets']} tickets keep"
+    return [*(broken or [f"verified: {tickets} what they promise, {held} figures and counts checked"]), *skipped]

@@ -1,0 +1,50 @@
+"""`clew import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clew.cli import training_options as options
+from clew.cli.console import Json, finish
+
+EXAMPLE = "Example: clew import Meso4_DF.h5 --detector meso4 --out meso4-df.safetensors"
+
+
+def import_weights(
+    weights: Annotated[Path, typer.Argument(help="Others' weights: Keras .h5, .safetensors, .pth, .pt or .bin.")],
+    detector: options.Detector,
+    out: Annotated[Path, typer.Option(help="Ticket to write.")],
+    size: options.Size = None,
+    classes: Annotated[
+        int | None, typer.Option(help="Classes that the weights must have; default: those that they have.", min=1)
+    ] = None,
+    set_: options.Options = None,
+    json: Json = False,
+) -> None:
+    """Make a ticket of others' weights: dense, not measured yet. No code in the file is run."""
+    from clew.base.options import parse_options
+    from clew.tickets.importing import import_weights as read
+
+    ticket = read(weights, detector, out, size, classes, parse_options(set_ or []))
+    header = ticket.header
+    tensors = len(ticket.state())
+    finish(
+        {**header, "ticket": str(out), "tensors": tensors, "bytes": out.stat().st_size},
+        json,
+        f"{weights}: {header['source']['form']}, {tensors} tensors, {header['source']['parameters']:,} numbers",
+        f"  {meaning(header)}",
+        f"{out}: {out.stat().st_size / 1024:.1f} KiB, {detector} at {header['detector']['input_size']} px, "
+        f"{header['sparsity']['prunable']:,} prunable weights, none pruned; not measured yet",
+    )
+
+
+def meaning(header: dict[str, Any]) -> str:
+    """What the outputs of an imported network are taken to say."""
+    classes = header["detector"].get("classes", 2)
+    if classes == 1:
+        return "1 logit, taken as that of real: its sigmoid is the probability of real, the rest that of fake"
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(header["classes"][:4]))
+    return f"{classes:,} classes, taken as {names}{', ...' if classes > 4 else ''}"

@@ -1,0 +1,131 @@
+"""From others' weights to a ticket: dense, unmeasured, with a word on where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.base.errors import ClewError
+from clew.base.hashing import hash_file
+from clew.detectors.base import Config
+from clew.detectors.build import network, resolve
+from clew.detectors.layers import prunable, uses_per_weight
+from clew.tickets import masks
+from clew.tickets.file import FORMAT, TicketFile, write_ticket
+from clew.tickets.given import is_ticket
+from clew.tickets.masks import Mask
+from clew.tickets.ticket import Ticket
+from clew.training.importing import Foreign, read_weights
+from clew.training.importing.content import content_of
+from clew.training.weights import State, fit_state
+
+IMPORTED = "imported"
+PROTOCOL = "as-given"
+
+
+def import_weights(
+    path: Path | str,
+    detector: str,
+    out: Path | str,
+    input_size: int | None = None,
+    classes: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Ticket:
+    """Reads somebody's weights (Keras .h5, .safetensors, .pth) for a detector and writes them to `out` as a ticket.
+
+    The number of classes is that of the weights' classifier; class 0 is taken as real, and a single logit as that
+    of real. No weight is pruned, not even one that is zero. `input_size` in pixels (None: the detector's own) and
+    `options` as for `build`. Raises ClewError when the file is damaged, unsafe to read, belongs to another network,
+    tells other than `classes` (if given) apart, or when `out` is there and no ticket.
+    """
+    path, out = Path(path), Path(out)
+    _check_out(out)
+    content_of(path)
+    if is_ticket(path):
+        raise ClewError(f"{path} is a ticket already: use it as it is.")
+    asked = resolve(detector, input_size, classes or 2, options)
+    found = read_weights(path, asked)
+    if classes is not None and found.classes != classes:
+        raise ClewError(
+            f"{path}: the weights have {_count(found.classes)}, asked for {_count(classes)}: leave --classes out, or "
+            "train from them with 'clew train --from', which gives them a fresh classifier."
+        )
+    config = replace(asked, classes=found.classes)
+    state = fit_state(network(config), found.state, str(path))
+    content = _content(config, state, path, found)
+    write_ticket(out, content)
+    return Ticket(content, str(out))
+
+
+def class_names(classes: int) -> list[str]:
+    """What the classes of others' weights are called: real and fake, or real and so many unnamed methods."""
+    return ["real", "fake"] if classes <= 2 else ["real", *(f"method {number}" for number in range(1, classes))]
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not (out.is_file() and is_ticket(out)):
+        raise ClewError(f"{out} exists and is not a ticket: choose another --out.")
+
+
+def _content(config: Config, state: State, path: Path, found: Foreign) -> TicketFile:
+    module = network(config)
+    values = {name: state[name].numpy() for name in prunable(module)}
+    rest = {name: tensor.numpy() for name, tensor in state.items() if name not in values}
+    mask = masks.full_mask(values)
+    numbers = sum(
+        array.size for name, array in (*values.items(), *rest.items()) if np.issubdtype(array.dtype, np.floating)
+    )
+    source = {"file": path.name, "sha256": hash_file(path), "form": found.form, "parameters": numbers}
+    return TicketFile(
+        _header(config, source, _counts(mask, uses_per_weight(module, config.input_size))), mask, values, rest
+    )
+
+
+def _counts(mask: Mask, uses: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "sparsity": 0.0,
+        "macs_sparsity": 0.0,
+        "remaining": masks.remaining(mask),
+        "prunable": masks.prunable_count(mask),
+        "macs": sum(uses[name] * kept.size for name, kept in mask.items()),
+        "layers": masks.layer_counts(mask),
+    }
+
+
+def _header(config: Config, source: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:
+    """The fields of any ticket's header; those of a training are empty."""
+    return {
+        "format": FORMAT,
+        "detector": config.as_dict(),
+        "classes": class_names(config.classes),
+        "protocol": PROTOCOL,
+        "source": source,
+        "data": [{"name": source["file"], "hash": source["sha256"], "protocol": PROTOCOL}],
+        "search": {
+            "run": IMPORTED,
+            "method": IMPORTED,
+            "seed": None,
+            "scope": "",
+            "rewind": "",
+            "kind": "",
+            "level": 0.0,
+            "levels": [],
+            "start": source["sha256"],
+        },
+        "training": {},
+        "choices": {},
+        "sparsity": counts,
+        "best_epoch": None,
+        "metrics": {},
+        "calibration": None,
+        "operating_point": None,
+        "graph": None,
+    }
+
+
+def _count(classes: int) -> str:
+    return "1 class (a single logit)" if classes == 1 else f"{classes:,} classes"
