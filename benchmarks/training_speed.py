@@ -3,10 +3,13 @@
     python benchmarks/training_speed.py STORE --out results.json
     python benchmarks/training_speed.py STORE --detectors meso4,cnn5,resnet18 --size 128 --epochs 3
     python benchmarks/training_speed.py --embedded 600        # draws pictures for a store of its own
+    python benchmarks/training_speed.py STORE --device cuda   # batches of 256, and the share of the card's limit
 
 The customary loop is what most public code does: fp32, eager, a DataLoader (two workers) over PNG files of the same
 crops, torch's own number of threads. Ours is `clew train`'s loop as it is given to users. Both see the same pictures,
-batch size, learning rate and flips. Rounds of the two take turns; what is told is the ratio of the medians.
+batch size, learning rate and flips. Rounds of the two take turns; what is told is the ratio of the medians. On a GPU
+the share of its limit is the multiply-adds of a training step (three times a forward pass) over those that one large
+bf16 matrix product does in the same time.
 """
 
 from __future__ import annotations
@@ -35,11 +38,12 @@ from clew.datasets.synth.pictures import write_pictures
 from clew.detectors import initial_state
 from clew.detectors.base import Config
 from clew.detectors.build import network, resolve
+from clew.detectors.layers import uses_per_weight
 from clew.training import metrics
 from clew.training.choices import Choices, Wishes, choose, thread_count
 from clew.training.data import Samples, load_split
 from clew.training.intervals import TAIL, cluster_weights
-from clew.training.loop import Start, train
+from clew.training.loop import Start, total_steps, train
 from clew.training.schedule import SCHEDULES
 from clew.training.score import fake_probability, logits_of
 from clew.training.settings import TrainSettings
@@ -106,17 +110,47 @@ class Customary:
             yield steps * self.settings.batch_size / (time.perf_counter() - first)
 
 
+class Watch:
+    """Takes the time at the first and the last of some steps, when the device is done with them."""
+
+    def __init__(self, steps: int, device: str) -> None:
+        self.steps, self.device, self.seen = steps, device, 0
+        self.times: list[float] = []
+
+    def __call__(self, count: float, note: str) -> None:
+        """Called after every step, and once when scoring begins."""
+        self.seen += int(count)
+        if count and self.seen in (1, self.steps):
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+            self.times.append(time.perf_counter())
+
+
 def ours(
     config: Config, settings: TrainSettings, choices: Choices, splits: tuple[Samples, Samples]
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """One training by `clew.training.loop.train`: crops per second between its first and last step, and its state."""
-    times: list[float] = []
+    watch = Watch(total_steps(settings, len(splits[0])), choices.device)
     with thread_count(choices.threads):
         start = Start(initial_state(config, 0))
-        trained = train(
-            config, settings, choices, start, *splits, seed=0, report=lambda n, note: times.append(time.perf_counter())
-        )
-    return (len(times) - 1) * settings.batch_size / (times[-1] - times[0]), trained.state
+        trained = train(config, settings, choices, start, *splits, seed=0, report=watch)
+    return (watch.steps - 1) * settings.batch_size / (watch.times[-1] - watch.times[0]), trained.state
+
+
+def share_of_limit(config: Config, speed: float) -> float:
+    """The share of what a bf16 matrix product of 8192 reaches on this GPU that training at `speed` crops/s makes."""
+    module = network(config)
+    uses = uses_per_weight(module, config.input_size)
+    macs = 3 * sum(uses[name] * module.get_parameter(name).numel() for name in uses)
+    one = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    times = []
+    for _ in range(10):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        one @ one
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return macs * speed / (8192**3 / statistics.median(times))
 
 
 def interval(split: Samples, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
@@ -140,19 +174,22 @@ def compare(name: str, args: argparse.Namespace, splits: tuple[Samples, Samples]
     data = Pictures(files, splits[0].labels)
     speeds: dict[str, list[float]] = {"customary": [], "ours": []}
     small = limited(splits[0], args.steps * args.batch_size), splits[1]
-    few = Pictures(files[: len(small[0])], small[0].labels)
+    few = Pictures([files[i] for i in first_of(splits[0], args.steps * args.batch_size)], small[0].labels)
     for number in range(args.rounds):
         speeds["customary"] += list(Customary(config, short, few, args.workers, choices.device).epochs())
         speeds["ours"].append(ours(config, short, choices, small)[0])
         print(f"  round {number + 1}: {speeds['customary'][-1]:.0f} against {speeds['ours'][-1]:.0f} crops/s")
     ratio = statistics.median(speeds["ours"]) / statistics.median(speeds["customary"])
-    found = {
+    found: dict[str, Any] = {
         "choices": choices.as_dict(),
         "crops_per_second": {key: statistics.median(values) for key, values in speeds.items()},
         "rounds": speeds,
         "ratio": ratio,
     }
     print(f"  {ratio:.2f} times as fast ({choices.precision} {choices.memory_format})")
+    if choices.device == "cuda":
+        found["share_of_limit"] = share_of_limit(config, statistics.median(speeds["ours"]))
+        print(f"  {100 * found['share_of_limit']:.1f} % of what a bf16 matrix product reaches on this card")
     if args.epochs:
         found["validation"] = whole(config, args, choices, splits, data)
         print(
@@ -183,9 +220,15 @@ def whole(
     return interval(splits[1], *map(fake_probability, logits))
 
 
+def first_of(split: Samples, count: int) -> np.ndarray:
+    """`count` positions of a split, its classes in turn, from the beginning again where it is too small."""
+    sides = [np.resize(np.flatnonzero(split.labels == label), -(-count // 2)) for label in (0, 1)]
+    return np.stack(sides, 1).reshape(-1)[:count]
+
+
 def limited(split: Samples, count: int) -> Samples:
-    """The first of a split's samples, its classes in turn."""
-    chosen = np.sort(np.concatenate([np.flatnonzero(split.labels == label)[: count // 2] for label in (0, 1)]))
+    """The samples of `first_of`."""
+    chosen = first_of(split, count)
     return Samples(split.stores, split.split, split.rows.take(chosen), split.labels[chosen], split.places[chosen])
 
 
@@ -195,7 +238,7 @@ def main() -> None:
     parser.add_argument("--embedded", type=int, default=400, help="people to draw where no store is given")
     parser.add_argument("--detectors", default="meso4,cnn5,resnet18")
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=0, help="default: 32, on a GPU 256")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="steps of each round")
@@ -204,16 +247,30 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    on_gpu = args.device == "cuda" or (args.device == "auto" and torch.cuda.is_available())
+    args.batch_size = args.batch_size or (256 if on_gpu else 32)
     with tempfile.TemporaryDirectory() as folder:
         store = args.store or embedded(Path(folder), args.embedded, args.size)
         splits = load_split([open_store(store)], "train"), load_split([open_store(store)], "val")
         files = write_pngs(splits[0], args.size, Path(folder) / "png")
         print(f"{len(splits[0])} training crops, {args.size} px, batch {args.batch_size}, {usable_cores()} cores")
         found = {name: compare(name, args, splits, files) for name in args.detectors.split(",")}
-    facts = {"torch": torch.__version__, "cpu": platform.machine(), "cores": usable_cores(), "size": args.size}
+    facts = {"torch": torch.__version__, "cpu": cpu_name(), "cores": usable_cores(), "size": args.size}
+    if on_gpu:
+        facts["gpu"] = torch.cuda.get_device_name()
     if args.out:
         write_json(args.out, {**facts, "store": store.name, "training_crops": len(files), "detectors": found})
     print(json.dumps({name: round(value["ratio"], 3) for name, value in found.items()}))
+
+
+def cpu_name() -> str:
+    """The CPU and whether it has AMX or AVX512-BF16."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine()
+    name = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")), "")
+    return name + "".join(f", {flag}" for flag in ("amx_bf16", "avx512_bf16") if f" {flag}" in text)
 
 
 def embedded(folder: Path, people: int, size: int) -> Path:

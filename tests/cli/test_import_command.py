@@ -32,7 +32,7 @@ def weights(path, classes):
 @pytest.mark.parametrize(
     ("classes", "meaning"),
     [
-        (1, "1 logit, taken as that of real"),
+        (1, "1 logit, which speaks for real"),
         (2, "2 classes, taken as 0 real, 1 fake"),
         (6, "6 classes, taken as 0 real, 1 method 1, 2 method 2, 3 method 3, ..."),
     ],

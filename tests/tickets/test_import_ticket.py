@@ -206,3 +206,22 @@ def test_given_files(tmp_path):
             assert given_file(tmp_path / "run") == made
     with pytest.raises(ClewError, match="holds 2 dense nets: name one of them"):
         given_file(tmp_path / "run")
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_another_class_may_be_real(tmp_path, classes):
+    """A single logit for fake is turned round; of several classes the real one comes first."""
+    torch.manual_seed(0)
+    module = network(Config("cnn5", 32, classes)).eval()
+    torch.save(module.state_dict(), tmp_path / "w.pth")
+    crops = np.random.default_rng(0).random((4, 32, 32, 3)).astype(np.float32)
+    with torch.inference_mode():
+        logits = module(torch.from_numpy(crops).permute(0, 3, 1, 2)).double()
+    chance = torch.softmax(logits, 1).numpy()
+    plain = import_weights(tmp_path / "w.pth", "cnn5", tmp_path / "a.safetensors", 32)
+    turned = import_weights(tmp_path / "w.pth", "cnn5", tmp_path / "b.safetensors", 32, real=1)
+    assert np.allclose(plain.predict(crops), 1 - chance[:, 0], atol=1e-5)
+    assert np.allclose(turned.predict(crops), 1 - chance[:, 1], atol=1e-5)
+    with pytest.raises(ClewError, match=r"--real 7: expected 0 to"):
+        import_weights(tmp_path / "w.pth", "cnn5", tmp_path / "c.safetensors", 32, real=7)
+    assert not (tmp_path / "c.safetensors").exists()

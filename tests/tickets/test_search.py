@@ -213,6 +213,12 @@ def test_a_ticket_file_predicts_what_the_ladder_scored(ladder, store_path):
     expected = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
     np.testing.assert_allclose(ticket.predict(crops), expected, atol=1e-5)
     np.testing.assert_allclose(ticket.predict(crops / np.float32(255)), expected, atol=1e-5)
+    temperature = ticket.calibration.temperature
+    assert temperature == ticket.header["calibration"]["temperature"]
+    odds = np.log(expected / (1 - expected)) / temperature
+    np.testing.assert_allclose(ticket.predict(crops, calibrated=True), 1 / (1 + np.exp(-odds)), atol=1e-4)
+    np.testing.assert_allclose(ticket.probabilities(crops)[:, 1], expected, atol=1e-5)
+    assert ticket.classes == ["real", "fake"]
     large = np.stack([np.kron(c, np.ones((2, 2, 1), np.uint8)) for c in crops])
     np.testing.assert_allclose(ticket.predict(large), expected, atol=1e-5)
     assert ticket.predict(crops[:0]).shape == (0,)

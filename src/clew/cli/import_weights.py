@@ -22,13 +22,16 @@ def import_weights(
         int | None, typer.Option(help="Classes that the weights must have; default: those that they have.", min=1)
     ] = None,
     set_: options.Options = None,
+    real: Annotated[
+        int, typer.Option(help="Which class is real; for a single logit 0 if it speaks for real, 1 if for fake.", min=0)
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Make a ticket of others' weights: dense, not measured yet. No code in the file is run."""
     from clew.base.options import parse_options
     from clew.tickets.importing import import_weights as read
 
-    ticket = read(weights, detector, out, size, classes, parse_options(set_ or []))
+    ticket = read(weights, detector, out, size, classes, parse_options(set_ or []), real)
     header = ticket.header
     tensors = len(ticket.state())
     finish(
@@ -45,6 +48,6 @@ def meaning(header: dict[str, Any]) -> str:
     """What the outputs of an imported network are taken to say."""
     classes = header["detector"].get("classes", 2)
     if classes == 1:
-        return "1 logit, taken as that of real: its sigmoid is the probability of real, the rest that of fake"
+        return "1 logit, which speaks for real: its sigmoid is the probability of real, the rest that of fake"
     names = ", ".join(f"{number} {name}" for number, name in enumerate(header["classes"][:4]))
     return f"{classes:,} classes, taken as {names}{', ...' if classes > 4 else ''}"

@@ -2,45 +2,109 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clew.tickets.estimates import Cell
-from clew.training.class_intervals import class_figures
-from clew.training.class_metrics import class_probabilities, class_report, per_video_probabilities
-from clew.training.metrics import Array
+from clew.base.errors import ClewError
+from clew.tickets.estimates import RUN, Cell
+from clew.training.class_intervals import ClassFigures, Figure, class_figures
+from clew.training.class_metrics import class_probabilities, class_report
+from clew.training.metrics import Array, per_video
 
 RESAMPLES = 1000
 DENSE = Cell("dense", "", "", "", 0.0)
-Videos = tuple[Array, Array, Array]  # probabilities (V, K), targets (V,), clusters (V,)
+Place = tuple[Cell, int]  # a cell and a seed: one run
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """All runs on the same V videos: targets (V,), clusters (V,), and the probabilities (V, K) of each run."""
+
+    targets: Array
+    clusters: Array
+    runs: dict[Place, Array]
 
 
 def class_table(scores: pa.Table, names: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
     """Macro AUC, accuracy and the AUC of each class of every cell, per video of the test split, for JSON.
 
-    `scores` has the columns of a ladder and is of one store; `names` (K,) real and the methods. The dense nets come
-    with precision, recall and F1 by class and the confusion matrix (rows the truth, columns what was told), both the
-    mean over seeds. All cells are measured under the same resamples.
+    `scores` are of one store and of runs that `ladder_table` found to agree; `names` (K,) real and the methods. All
+    cells are measured under the same resamples, and "minus_dense" of a level is paired by seed, against the dense nets
+    that it is judged against. The dense nets come with precision, recall and F1 by class and the confusion matrix
+    (rows the truth, columns what was told), both the mean over seeds. Raises ClewError when the runs do not fit
+    together or no dense net is among them.
     """
-    cells = _by_cell(scores.filter(pc.equal(scores["split"], "test")), names)
-    levels = [_level(cell, runs, names, resamples, seed) for cell, runs in sorted(cells.items()) if cell != DENSE]
-    dense = _level(DENSE, cells[DENSE], names, resamples, seed)
-    reports = [class_report(targets, values, names) for values, targets, _ in cells[DENSE].values()]
-    return {"names": list(names), "dense": {**dense, **_means(reports)}, "levels": levels}
+    bench = _bench(scores.filter(pc.equal(scores["split"], "test")), names)
+    figures = _figures(bench, resamples, seed)
+    if DENSE not in figures:
+        raise ClewError("the scores hold no dense run (method dense, level 0). Let the search finish.")
+    reports = [class_report(bench.targets, run, names) for (cell, _), run in bench.runs.items() if cell == DENSE]
+    levels = [_level(cell, figures, names) for cell in sorted(figures) if cell != DENSE]
+    return {
+        "names": list(names),
+        "dense": {**_place(DENSE), **figures[DENSE].as_dict(names), **_means(reports)},
+        "levels": levels,
+    }
 
 
-def _level(cell: Cell, runs: Mapping[int, Videos], names: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
-    """The intervals of one cell."""
-    _, targets, clusters = next(iter(runs.values()))
-    values = {number: probabilities for number, (probabilities, _, _) in runs.items()}
-    figures = class_figures(targets, values, clusters, resamples, np.random.default_rng(seed))
-    place = {"method": cell.method, "controls": cell.controls or None, "target": cell.level}
-    return {**place, **figures.as_dict(names)}
+def _level(cell: Cell, figures: Mapping[Cell, ClassFigures], names: Sequence[str]) -> dict[str, Any]:
+    """The intervals of one cell, and those of its differences from dense."""
+    found = figures[cell]
+    change = None if cell.method == DENSE.method else _minus(found, _reference(cell, figures)).as_dict(names)
+    return {**_place(cell), **found.as_dict(names), "minus_dense": change}
+
+
+def _place(cell: Cell) -> dict[str, Any]:
+    return {"method": cell.method, "controls": cell.controls or None, "target": cell.level}
+
+
+def _reference(cell: Cell, figures: Mapping[Cell, ClassFigures]) -> ClassFigures:
+    """The dense nets trained on for as many steps, where there are such; else those of level 0."""
+    trained_on = Cell(DENSE.method, cell.scope, cell.rewind, cell.controls or cell.method, cell.level)
+    return figures.get(trained_on) or figures.get(replace(trained_on, scope="")) or figures[DENSE]
+
+
+def _minus(one: ClassFigures, other: ClassFigures) -> ClassFigures:
+    """What one has more than the other, paired by seed."""
+    pairs = zip(one.classes, other.classes, strict=True)
+    macro = _difference(one.macro_auc, other.macro_auc)
+    accuracy = _difference(one.accuracy, other.accuracy)
+    if accuracy is None:
+        raise ClewError("a level shares no seed with its dense reference. Let the search finish.")
+    return ClassFigures(macro, accuracy, tuple(_difference(*pair) for pair in pairs))
+
+
+def _difference(one: Figure | None, other: Figure | None) -> Figure | None:
+    estimate = None if one is None or other is None else one.estimate.minus(other.estimate)
+    return None if estimate is None or one is None else Figure(estimate, one.clusters)
+
+
+def _figures(bench: _Bench, resamples: int, seed: int) -> dict[Cell, ClassFigures]:
+    """Every cell's figures; all runs are measured at once, so that the resamples are drawn once."""
+    places = list(bench.runs)
+    runs = dict(enumerate(bench.runs.values()))
+    found = class_figures(bench.targets, runs, bench.clusters, resamples, np.random.default_rng(seed))
+    at: dict[Cell, dict[int, int]] = {}
+    for row, (cell, number) in enumerate(places):
+        at.setdefault(cell, {})[number] = row
+    return {cell: _of_seeds(found, dict(sorted(rows.items()))) for cell, rows in at.items()}
+
+
+def _of_seeds(found: ClassFigures, rows: Mapping[int, int]) -> ClassFigures:
+    """The figures of some of the runs alone; `rows` by seed."""
+
+    def only(figure: Figure) -> Figure:
+        return Figure(replace(figure.estimate.only(list(rows.values())), seeds=tuple(rows)), figure.clusters)
+
+    macro = None if found.macro_auc is None else only(found.macro_auc)
+    return ClassFigures(
+        macro, only(found.accuracy), tuple(None if one is None else only(one) for one in found.classes)
+    )
 
 
 def _means(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -67,28 +131,50 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _by_cell(rows: pa.Table, names: Sequence[str]) -> dict[Cell, dict[int, Videos]]:
-    """Each cell's runs by seed, averaged per video."""
-    keys = [rows[name].to_pylist() for name in ("method", "scope", "rewind", "controls", "level", "seed")]
-    places: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for position, key in enumerate(zip(*keys, strict=True)):
-        places[key].append(position)
-    found: dict[Cell, dict[int, Videos]] = defaultdict(dict)
-    for (method, scope, rewind, controls, level, number), positions in places.items():
-        cell = Cell(method, scope or "", rewind or "", controls or "", round(level, 6))
-        found[cell][number] = _videos(rows.take(positions), names)
-    return found
+def _bench(rows: pa.Table, names: Sequence[str]) -> _Bench:
+    """Rows in any order, arranged by run and sample, and averaged per video."""
+    run, sample = np.zeros(len(rows), np.int64), _codes(rows["sample"])
+    for column in RUN:
+        codes = _codes(rows[column])
+        _, run = np.unique(run * (codes.max(initial=0) + 1) + codes, return_inverse=True)
+    count = run.max(initial=-1) + 1
+    if not count or len(rows) % count:
+        raise ClewError("expected test scores in which all runs score the same samples; found others.")
+    order = np.lexsort((sample, run)).reshape(count, -1)
+    who = rows.select(RUN).take(pa.array(order[:, 0])).to_pylist()
+    targets, videos, clusters = _pictures(rows.take(pa.array(order[0])), names)
+    values = _probabilities(rows["logits"], len(names))[order]  # (M, N, K)
+    flat = values.transpose(0, 2, 1).reshape(-1, len(targets))
+    found = per_video(targets, flat, videos, clusters)
+    by_run = found.scores.reshape(count, len(names), -1).transpose(0, 2, 1)
+    return _Bench(found.labels, found.clusters, {_who(one): values for one, values in zip(who, by_run, strict=True)})
 
 
-def _videos(rows: pa.Table, names: Sequence[str]) -> Videos:
-    """One run's videos in the order of their samples' names, so that all runs agree on it."""
-    rows = rows.sort_by("sample")
-    place = {name: number for number, name in enumerate(names)}
-    labels, forgeries = rows["label"].to_pylist(), rows["forgery"].to_pylist()
+def _who(run: Mapping[str, Any]) -> Place:
+    names = (run["method"], run["scope"] or "", run["rewind"] or "", run["controls"] or "")
+    return Cell(*names, round(run["level"], 6)), int(run["seed"])
+
+
+def _pictures(rows: pa.Table, names: Sequence[str]) -> tuple[Array, list[str], list[str]]:
+    """Targets (N,), whole names of the videos and clusters of one run's samples; -1 for a method not in `names`."""
+    place = {name: number for number, name in enumerate(names) if number}
+    labels, forgeries, compressions, videos, clusters, samples = (
+        rows[key].to_pylist() for key in ("label", "forgery", "compression", "video", "cluster", "sample")
+    )
     targets = [place.get(name, -1) if label else 0 for label, name in zip(labels, forgeries, strict=True)]
-    parts = zip(forgeries, rows["compression"].to_pylist(), rows["video"].to_pylist(), strict=True)
-    videos = ["\n".join(part) if part[-1] else "" for part in parts]
-    own = zip(rows["cluster"].to_pylist(), rows["video"].to_pylist(), rows["sample"].to_pylist(), strict=True)
-    clusters = [cluster or video or sample for cluster, video, sample in own]
-    logits = np.stack(rows["logits"].to_numpy(zero_copy_only=False))
-    return per_video_probabilities(class_probabilities(logits), targets, videos, clusters)
+    parts = zip(forgeries, compressions, videos, strict=True)
+    whole = ["\n".join(part) if part[-1] else "" for part in parts]
+    own = zip(clusters, videos, samples, strict=True)
+    return np.array(targets), whole, [cluster or video or sample for cluster, video, sample in own]
+
+
+def _probabilities(logits: pa.ChunkedArray, classes: int) -> Array:
+    """Softmax of logits, a list of K for each row, (rows, K)."""
+    if not pc.all(pc.equal(pc.fill_null(pc.list_value_length(logits), 0), classes)).as_py():
+        raise ClewError(f"expected {classes} logits for every sample, one for each class; found others.")
+    return class_probabilities(pc.list_flatten(logits).to_numpy().reshape(-1, classes))
+
+
+def _codes(column: pa.ChunkedArray) -> Array:
+    """Each row's place among the distinct values, which are taken in the order of their first row."""
+    return np.asarray(column.combine_chunks().dictionary_encode("encode").indices.to_numpy(zero_copy_only=False))

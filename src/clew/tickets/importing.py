@@ -21,6 +21,7 @@ from clew.tickets.masks import Mask
 from clew.tickets.ticket import Ticket
 from clew.training.importing import Foreign, read_weights
 from clew.training.importing.content import content_of
+from clew.training.importing.reading import classifier_of
 from clew.training.weights import State, fit_state
 
 IMPORTED = "imported"
@@ -34,13 +35,15 @@ def import_weights(
     input_size: int | None = None,
     classes: int | None = None,
     options: Mapping[str, Any] | None = None,
+    real: int = 0,
 ) -> Ticket:
     """Reads somebody's weights (Keras .h5, .safetensors, .pth) for a detector and writes them to `out` as a ticket.
 
-    The number of classes is that of the weights' classifier; class 0 is taken as real, and a single logit as that
-    of real. No weight is pruned, not even one that is zero. `input_size` in pixels (None: the detector's own) and
-    `options` as for `build`. Raises ClewError when the file is damaged, unsafe to read, belongs to another network,
-    tells other than `classes` (if given) apart, or when `out` is there and no ticket.
+    The number of classes is that of the weights' classifier; `real` says which of them is real, and of a single
+    logit whether it speaks for real (0) or for fake (1): the ticket has real first. No weight is pruned, not even
+    one that is zero. `input_size` in pixels (None: the detector's own) and `options` as for `build`. Raises
+    ClewError when the file is damaged, unsafe to read, belongs to another network, tells other than `classes` (if
+    given) apart, or when `out` is there and no ticket.
     """
     path, out = Path(path), Path(out)
     _check_out(out)
@@ -55,10 +58,28 @@ def import_weights(
             "train from them with 'clew train --from', which gives them a fresh classifier."
         )
     config = replace(asked, classes=found.classes)
-    state = fit_state(network(config), found.state, str(path))
+    state = real_first(fit_state(network(config), found.state, str(path)), config, real, str(path))
     content = _content(config, state, path, found)
     write_ticket(out, content)
     return Ticket(content, str(out))
+
+
+def real_first(state: State, config: Config, real: int, where: str) -> State:
+    """A state whose class `real` has become class 0; a single logit for fake (1) becomes one for real."""
+    if not real:
+        return state
+    if not 0 <= real < config.outputs:
+        raise ClewError(
+            f"{where}: --real {real}: expected 0 to {config.outputs - 1}, as it has {_count(config.classes)}."
+        )
+    classifier = classifier_of(config, network(config))
+    if not classifier:
+        raise ClewError(f"{where}: --real {real}: the classifier of {config.name} is not one layer; reorder it first.")
+    names = [name for name in (f"{classifier}.weight", f"{classifier}.bias") if name in state]
+    if config.classes == 1:
+        return {**state, **{name: -state[name] for name in names}}
+    order = [real, *(row for row in range(config.classes) if row != real)]
+    return {**state, **{name: state[name][order] for name in names}}
 
 
 def class_names(classes: int) -> list[str]:

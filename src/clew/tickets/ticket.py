@@ -20,6 +20,8 @@ from clew.detectors.registry import bridges
 from clew.media.pictures import resize
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
 from clew.tickets.masks import Mask, sparsity
+from clew.training.calibration import Calibration
+from clew.training.class_metrics import class_probabilities
 from clew.training.score import BATCH, fake_probability
 from clew.training.weights import State, fit_state
 
@@ -72,15 +74,43 @@ class Ticket:
         module.load_state_dict(fit_state(module, self.state(), self.where))
         return module.eval()
 
-    def predict(self, images: NDArray[Any]) -> NDArray[np.float64]:
-        """Probability of fake (B,) of RGB crops (B, H, W, 3), uint8 or float in [0, 1], at any size."""
+    @property
+    def classes(self) -> list[str]:
+        """What the K outputs stand for: real, then fake or the manipulation methods."""
+        names = self.header.get("classes") or ["real", "fake"]
+        if not isinstance(names, list) or len(names) != self.config.outputs:
+            raise ClewError(f"{self.where}: its header names {len(names)} classes, its network has another number.")
+        return [str(name) for name in names]
+
+    def predict(self, images: NDArray[Any], calibrated: bool = False) -> NDArray[np.float64]:
+        """Probability of fake (B,) of RGB crops (B, H, W, 3), uint8 or float in [0, 1], at any size.
+
+        It is the network's own, as in every table; `calibrated` divides the logits by the ticket's temperature,
+        which its operating point is for. Raises ClewError when the ticket has none.
+        """
+        logits = self.logits(images)
+        return self.calibration.fake(logits) if calibrated and len(logits) else fake_probability(logits)
+
+    def probabilities(self, images: NDArray[Any]) -> NDArray[np.float64]:
+        """Probability (B, K) of each of `classes` for RGB crops as `predict` takes them."""
+        return np.asarray(class_probabilities(self.logits(images)), np.float64)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration that the ticket carries; raises ClewError when it has none."""
+        if self.header.get("calibration") is None:
+            raise ClewError(f"{self.where} carries no calibration: it was not trained here, or by an earlier version.")
+        return Calibration.from_dict(self.header["calibration"], self.where)
+
+    def logits(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Logits (B, K) of RGB crops as `predict` takes them."""
         crops = _as_crops(images, self.config.input_size)
-        parts = []
+        parts = [np.zeros((0, self.config.outputs), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
                 batch = torch.from_numpy(crops[start : start + BATCH]).permute(0, 3, 1, 2)
-                parts.append(fake_probability(self._module(batch).numpy()))
-        return np.concatenate(parts) if parts else np.zeros(0)
+                parts.append(self._module(batch).numpy())
+        return np.concatenate(parts)
 
     @cached_property
     def _module(self) -> nn.Module:
