@@ -26,3 +26,14 @@ def test_a_detector_of_ones_own(store_path, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "own_detector:Small on noise-store" in done.stdout
+
+
+def test_others_weights_are_imported_and_measured(tmp_path):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "import_and_evaluate.py", tmp_path], capture_output=True, text=True, check=True
+    )
+    first, headline, *table = done.stdout.splitlines()
+    assert first == "PyTorch, classes ['real', 'fake']"
+    assert headline.startswith("cnn5 (1 seed) ")
+    assert len(table) == 5
+    assert (tmp_path / "report" / "evaluation.json").exists()

@@ -102,9 +102,7 @@ def _of_seeds(found: ClassFigures, rows: Mapping[int, int]) -> ClassFigures:
         return Figure(replace(figure.estimate.only(list(rows.values())), seeds=tuple(rows)), figure.clusters)
 
     macro = None if found.macro_auc is None else only(found.macro_auc)
-    return ClassFigures(
-        macro, only(found.accuracy), tuple(None if one is None else only(one) for one in found.classes)
-    )
+    return ClassFigures(macro, only(found.accuracy), tuple(None if one is None else only(one) for one in found.classes))
 
 
 def _means(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
