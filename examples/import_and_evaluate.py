@@ -18,9 +18,17 @@ from clew.training.settings import TrainSettings
 
 def publish(out: Path) -> Path:
     """A file of weights, its names those of a module that was trained in parallel."""
-    settings = TrainSettings(epochs=4, lr=2e-3)
+    settings = TrainSettings(epochs=4, lr=3e-3)
     run = clew.find_tickets(
-        out / "store", out / "run", detector="cnn5", input_size=32, methods=(), seeds=1, training=settings
+        out / "store",
+        out / "run",
+        detector="cnn5",
+        input_size=64,
+        methods=(),
+        seeds=1,
+        training=settings,
+        precision="fp32",
+        threads=1,
     )
     state = run.ticket("dense", 0.0, seed=0).detector().state_dict()
     torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, out / "published.pth")
@@ -30,7 +38,7 @@ def publish(out: Path) -> Path:
 def main(out: Path) -> None:
     write_pictures(out / "people", "folder", people=60, size=64)
     clew.crop_dataset(out / "people", "folder", out / "store")
-    ticket = clew.import_weights(publish(out), "cnn5", out / "published.safetensors", input_size=32)
+    ticket = clew.import_weights(publish(out), "cnn5", out / "published.safetensors", input_size=64)
     print(f"{ticket.header['source']['form']}, classes {ticket.classes}")
     found = clew.evaluate(out / "published.safetensors", [out / "store"], corrupt=True, limit=20, out=out / "report")
     print(found["headline"])

@@ -40,6 +40,8 @@ class Recipe:
     store_hash: str = "ab12cd34" * 8
     odd_sample: str = ""
     forgeries: Sequence[str] = ("Deepfakes", "Face2Face")
+    by_method: bool = False  # a class for every forgery
+    unclear: str = ""  # the forgery that is told worst, and forgotten first
     cost: Mapping[str, float] = field(
         default_factory=lambda: {"imp": 0.0, "one-shot": 0.9, "random": 1.2, "dense": 0.0}
     )
@@ -62,7 +64,8 @@ def samples(recipe: Recipe) -> list[dict[str, Any]]:
 def simulate(folder: Path, recipe: Recipe = Recipe()) -> Ladder:
     """Writes a whole ladder of made-up scores and opens it."""
     settings = SearchSettings(
-        Config("cnn5", 32),
+        Config("cnn5", 32, classes=len(classes_of(recipe)) or 2),
+        classes=classes_of(recipe),
         methods=tuple(recipe.methods),
         rewind=recipe.rewind,
         levels=tuple(recipe.levels),
@@ -105,7 +108,26 @@ def plan_dense(settings: SearchSettings) -> tuple[list[Run], list[Any]]:
     return [r for r in runs if r.method == "dense"], [e for e in entries if e.method == "dense"]
 
 
+def classes_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names of the classes of a ladder that tells the forgeries apart; none for real against fake."""
+    return ("real", *recipe.forgeries) if recipe.by_method else ()
+
+
+def _class_logits(run: Run, recipe: Recipe, pictures: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Logits (N, K): noise that all runs share, and a sign of the class that fades as weights go."""
+    names = classes_of(recipe)
+    truth = np.array([names.index(row["forgery"]) for row in pictures])
+    shared = np.random.default_rng(0).normal(size=(len(truth), len(names)))
+    own = np.random.default_rng([*run.id.encode()]).normal(size=shared.shape)
+    clear = np.array([0.4 if name == recipe.unclear else 1.5 for name in names])
+    loss = np.array([2.0 if name == recipe.unclear else 1.0 for name in names])
+    strength = clear - loss * recipe.cost.get(run.method, 0.0) * run.level**2
+    return (strength[truth][:, None] * np.eye(len(names))[truth] + 0.7 * shared + 0.15 * own).astype(np.float32)
+
+
 def _logits(run: Run, recipe: Recipe, pictures: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    if recipe.by_method:
+        return _class_logits(run, recipe, pictures)
     labels = np.array([row["label"] for row in pictures])
     shared = np.random.default_rng(0).normal(size=len(labels))
     own = np.random.default_rng([*run.id.encode()]).normal(size=len(labels))

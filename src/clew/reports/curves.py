@@ -16,7 +16,8 @@ from clew.reports.words import exactly, number, percent, spoken
 WIDTH, HEIGHT = 560.0, 372.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 452.0, 14.0, 318.0
 LABEL_GAP, TICK_GAP, WIDE_TICK_GAP = 18.0, 38.0, 60.0
-NAMES = {"auc": "AUC", "accuracy": "Accuracy"}
+NAMES = {"auc": "AUC", "accuracy": "Accuracy", "macro_auc": "Macro AUC"}
+REFERENCES = {"auc": "reference", "macro_auc": "macro_reference"}  # where a row keeps what it is judged against
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class _Frame:
 
 
 def curves(summary: Mapping[str, Any], figure: str) -> Markup:
-    """The chart of `auc` or `accuracy`; for AUC also how low a level may lie and still count as not worse."""
+    """The chart of one of NAMES; for AUC also how low a level may lie and still count as not worse."""
     lines = [_line(one, figure) for one in drawn(summary)]
     dense = _dense(summary, figure, lines)
     margin = float(summary["margin"]) if figure == "auc" else None
@@ -68,12 +69,10 @@ def _line(series: Series, figure: str) -> _Line:
 def _dense(summary: Mapping[str, Any], figure: str, lines: Sequence[_Line]) -> _Line:
     """Dense as a level line; where weights go on, for AUC, the dense net trained on for as long."""
     first = summary["dense"][figure]
-    judged = tickets(summary)
+    judged, reference = tickets(summary), REFERENCES.get(figure)
     points = [(0.0, first)]
-    if judged and figure == "auc":
-        points += [(float(row["sparsity"]), row["reference"]) for row in judged[0].rows]
-    elif judged:
-        points += [(float(row["sparsity"]), first) for row in judged[0].rows]
+    if judged:
+        points += [(float(row["sparsity"]), row[reference] if reference else first) for row in judged[0].rows]
     furthest = max((sparsity for line in lines for sparsity, _ in line.points), default=0.5)
     if points[-1][0] < furthest:
         points.append((furthest, points[-1][1]))

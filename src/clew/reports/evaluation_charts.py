@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from clew.reports.evaluation_tables import COLUMNS, Cell, cell
+from clew.reports.cells import COLUMNS, Cell, cell
 from clew.reports.scales import Linear, domain, ticks
 from clew.reports.svg import Point, band, canvas, path, tag
 from clew.reports.words import NONE, limits, number, spoken, whole

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
 from clew.reports import words
+from clew.reports.cells import COLUMNS, class_rows, confusion
 from clew.reports.evaluation_charts import bars, falls, figure_of, reliability_chart, robustness_panels
-from clew.reports.evaluation_tables import COLUMNS, class_rows, confusion, headers, matrix, unit_of
+from clew.reports.evaluation_tables import headers, matrix, unit_of
 from clew.reports.figures import Figure
 
 PAGE = "evaluation.html"
@@ -67,7 +68,7 @@ def _figure(store: Mapping[str, Any]) -> Figure:
 
 def _store(store: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of one store."""
-    unit, found = unit_of(store), store["robustness"]
+    unit, found, classes = unit_of(store), store["robustness"], store["classes"]
     parts = [(title, bars(store[name], unit)) for name, title in PARTS.items() if store[name]]
     return {
         "name": store["name"],
@@ -75,9 +76,9 @@ def _store(store: Mapping[str, Any]) -> dict[str, Any]:
         "parts": [] if store[unit]["auc"] is None else parts,
         "calibration": store["calibration"],
         "reliability": reliability_chart(store["calibration"]),
-        "classes": store["classes"],
-        "class_rows": class_rows(store["classes"]) if store["classes"] else [],
-        "confusion": confusion(store["classes"]) if store["classes"] else None,
+        "classes": classes,
+        "class_rows": class_rows(classes["classes"]) if classes else [],
+        "confusion": confusion(classes["names"], classes["confusion"]) if classes else None,
         "robustness": found,
         "panels": robustness_panels(found, unit) if found else [],
         "falls": falls(found, unit) if found else [],

@@ -1,4 +1,4 @@
-"""The tables of an evaluation's page: the matrix over stores, the parts of each store, what is taken for what."""
+"""The matrix of an evaluation's page: every store with its figures."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clew.reports.words import NONE, exactly, limits, number, spoken, whole
+from clew.reports.cells import COLUMNS, Cell, cell
+from clew.reports.words import NONE, whole
 
-COLUMNS = {"auc": "AUC", "accuracy": "Accuracy", "eer": "EER", "ap": "AP"}
 UNITS = {"video": "per video", "picture": "per picture"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One figure: its mean and limits, how good it is from 0 to 1 (None: not shaded), and all of it in words."""
-
-    mean: str
-    limits: str
-    shade: float | None
-    told: str
 
 
 @dataclass(frozen=True)
@@ -32,14 +22,6 @@ class Row:
     clusters: str
     seeds: str
     cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """What samples of a class are told as: shares of the row, a line per class."""
-
-    names: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]  # name, count, cells
 
 
 def unit_of(store: Mapping[str, Any]) -> str:
@@ -84,14 +66,6 @@ def _rates(store: Mapping[str, Any], unit: str) -> Mapping[str, Any]:
     return {"tpr": store["called_fake"]["fake"], "fpr": store["called_fake"]["real"]}
 
 
-def cell(name: str, found: Mapping[str, Any] | None, shade: float | None) -> Cell:
-    """A figure as it stands in a table; a dash where there is none."""
-    if found is None:
-        return Cell(NONE, "", None, f"{name} cannot be had here")
-    kept = None if shade is None else round(min(max(shade, 0.0), 1.0), 3)
-    return Cell(number(found["mean"]), limits(found), kept, f"{COLUMNS.get(name, name)} {spoken(found)}")
-
-
 def _mean(found: Mapping[str, Any] | None) -> float | None:
     return None if found is None else float(found["mean"])
 
@@ -106,29 +80,3 @@ def _shade(name: str, found: Mapping[str, Any] | None, prevalence: float) -> flo
     if name == "ap":
         return (mean - prevalence) / max(1e-9, 1 - prevalence)
     return (mean - 0.5) / 0.5
-
-
-def confusion(found: Mapping[str, Any]) -> Confusion:
-    """The confusion matrix, mean over seeds, in shares of each true class."""
-    rows = []
-    for name, line in zip(found["names"], found["confusion"], strict=True):
-        total = sum(line)
-        cells = tuple(_share(name, to, value, total) for to, value in zip(found["names"], line, strict=True))
-        rows.append((name, whole(total), cells))
-    return Confusion(tuple(found["names"]), tuple(rows))
-
-
-def _share(truth: str, told: str, value: float, total: float) -> Cell:
-    share = value / total if total else 0.0
-    return Cell(
-        exactly(share) if total else NONE, "", round(share, 3), f"{truth} told as {told}: {value:g} of {total:g}"
-    )
-
-
-def class_rows(found: Mapping[str, Any]) -> list[tuple[str, str, list[Cell]]]:
-    """A line per class: name, count, then AUC against all others, precision, recall and F1."""
-    names = {"auc": "AUC", "precision": "Precision", "recall": "Recall", "f1": "F1"}
-    return [
-        (one["name"], whole(one["count"]), [cell(name, one[key], None) for key, name in names.items()])
-        for one in found["classes"]
-    ]

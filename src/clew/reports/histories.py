@@ -75,7 +75,7 @@ def _panel(level: float, curves: Sequence[_Curve], x: Linear, y: Linear) -> Pane
             at = points[curve.epochs.index(curve.best)]
             parts.append(tag("circle", cx=at[0], cy=at[1], r=2.8, class_="mark"))
         rows.append(tag("g", *parts, class_=f"s pt {curve.slot}"))
-    label = f"Validation AUC by epoch, {title}: {len(curves)} trainings"
+    label = f"Validation score by epoch, {title}: {len(curves)} trainings"
     return Panel(title, canvas(WIDTH, HEIGHT, label, *rows, class_="chart panel"))
 
 

@@ -15,6 +15,8 @@ from markupsafe import Markup
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
 from clew.reports import words
+from clew.reports.calibration import calibration
+from clew.reports.classes import by_class
 from clew.reports.costs import costs
 from clew.reports.curves import NAMES, curves
 from clew.reports.densities import heatmaps
@@ -22,7 +24,7 @@ from clew.reports.examples import examples
 from clew.reports.figures import key_figures, level_table
 from clew.reports.gaps import gap_chart
 from clew.reports.histories import panels
-from clew.reports.protocol import protocol
+from clew.reports.protocol import has_videos, protocol
 from clew.reports.series import drawn, tickets
 from clew.tickets.ladder import Ladder
 
@@ -55,15 +57,19 @@ def page_content(ladder: Ladder, summary: Mapping[str, Any], stores: Sequence[Pa
     """All that the template shows, by section."""
     judged = tickets(summary)
     shown = drawn(summary)
+    unit = "video" if has_videos(ladder.scores) else "picture"
     return {
         "summary": summary,
         "headline": summary["headline"]["text"],
         "figures": key_figures(ladder, summary),
         "series": shown,
-        "curves": [(name, curves(summary, figure)) for figure, name in NAMES.items()],
+        "curves": [(NAMES[figure], curves(summary, figure)) for figure in ("auc", "accuracy")],
         "gaps": gap_chart(summary),
         "rows": level_table(summary),
         "dense_more": _dense_more(summary),
+        "unit": unit,
+        "classes": by_class(summary),
+        "calibration": calibration(ladder, unit),
         "heatmaps": heatmaps(ladder, judged),
         "examples": examples(ladder, summary, stores),
         "panels": panels(ladder, shown),

@@ -43,7 +43,7 @@ def _data(ladder: Ladder, summary: Mapping[str, Any]) -> Facts:
             facts.append((name, _split(rows)))
     facts.append(("Test clusters", whole(summary["clusters"])))
     facts.append(
-        ("Scored per", "video, by the mean probability of its pictures" if _has_videos(ladder.scores) else "picture")
+        ("Scored per", "video, by the mean probability of its pictures" if has_videos(ladder.scores) else "picture")
     )
     return facts
 
@@ -64,7 +64,8 @@ def _split(rows: pa.Table) -> str:
     return f"{counted(rows.num_rows, 'picture')} ({parts})"
 
 
-def _has_videos(scores: pa.Table) -> bool:
+def has_videos(scores: pa.Table) -> bool:
+    """Whether any picture is of a video."""
     return bool(pc.any(pc.not_equal(pc.fill_null(scores["video"], ""), "")).as_py())
 
 
@@ -72,11 +73,13 @@ def _search(ladder: Ladder) -> Facts:
     settings = ladder.settings
     detector = settings["detector"]
     side = detector["input_size"]
+    names = settings.get("classes")
     return [
         (
             "Detector",
             f"{detector['name']}, input {side} \N{MULTIPLICATION SIGN} {side} px, {detector['classes']} classes",
         ),
+        *([("Classes", ", ".join(names))] if names else []),
         ("Methods", ", ".join(method_name(name) for name in settings["methods"]) or "none"),
         ("Scope", f"{settings['scope']}: {_scope(settings['scope'])}"),
         ("Rewind", f"{settings['rewind']}: {_rewind(settings['rewind'])}"),
@@ -108,7 +111,8 @@ def _rewind(rewind: str) -> str:
 
 def _training(ladder: Ladder) -> Facts:
     training, choices = ladder.settings["training"], ladder.settings["choices"]
-    patience = f", stopped after {training['patience']} without a better validation AUC"
+    auc = "macro AUC" if ladder.settings.get("classes") else "AUC"
+    patience = f", stopped after {training['patience']} without a better validation {auc}"
     facts = [
         (
             "Optimiser",
@@ -123,7 +127,7 @@ def _training(ladder: Ladder) -> Facts:
         ("Augmentation", str(training["augment"])),
         (
             "Epoch kept",
-            "the one of highest validation AUC; test scores play no part" if training["select"] else "the last",
+            f"the one of highest validation {auc}; test scores play no part" if training["select"] else "the last",
         ),
         ("Computed in", f"{choices['precision']}, {choices['memory_format']}, {counted(choices['threads'], 'thread')}"),
     ]

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clew.base.errors import ClewError
+from clew.tickets.class_rates import class_rates
 from clew.tickets.estimates import RUN, Cell
 from clew.training.class_intervals import ClassFigures, Figure, class_figures
 from clew.training.class_metrics import class_probabilities, class_report
 from clew.training.metrics import Array, per_video
 
-RESAMPLES = 1000
+RESAMPLES = 500
 DENSE = Cell("dense", "", "", "", 0.0)
 Place = tuple[Cell, int]  # a cell and a seed: one run
 
@@ -35,32 +36,39 @@ def class_table(scores: pa.Table, names: Sequence[str], resamples: int = RESAMPL
 
     `scores` are of one store and of runs that `ladder_table` found to agree; `names` (K,) real and the methods. All
     cells are measured under the same resamples, and "minus_dense" of a level is paired by seed, against the dense nets
-    that it is judged against. The dense nets come with precision, recall and F1 by class and the confusion matrix
-    (rows the truth, columns what was told), both the mean over seeds. Raises ClewError when the runs do not fit
-    together or no dense net is among them.
+    that it is judged against. The dense nets come with precision, recall and F1 by class, and the confusion matrix
+    (rows the truth, columns what was told), the mean over seeds. Raises ClewError when the runs do not fit together
+    or no dense net is among them.
     """
     bench = _bench(scores.filter(pc.equal(scores["split"], "test")), names)
     figures = _figures(bench, resamples, seed)
     if DENSE not in figures:
         raise ClewError("the scores hold no dense run (method dense, level 0). Let the search finish.")
-    reports = [class_report(bench.targets, run, names) for (cell, _), run in bench.runs.items() if cell == DENSE]
+    more = _dense_more(bench, names, resamples, seed)
     levels = [_level(cell, figures, names) for cell in sorted(figures) if cell != DENSE]
-    return {
-        "names": list(names),
-        "dense": {**_place(DENSE), **figures[DENSE].as_dict(names), **_means(reports)},
-        "levels": levels,
-    }
+    return {"names": list(names), "dense": {**_absolute(DENSE, figures[DENSE], names), **more}, "levels": levels}
 
 
 def _level(cell: Cell, figures: Mapping[Cell, ClassFigures], names: Sequence[str]) -> dict[str, Any]:
     """The intervals of one cell, and those of its differences from dense."""
     found = figures[cell]
     change = None if cell.method == DENSE.method else _minus(found, _reference(cell, figures)).as_dict(names)
-    return {**_place(cell), **found.as_dict(names), "minus_dense": change}
+    return {**_absolute(cell, found, names), "minus_dense": change}
 
 
-def _place(cell: Cell) -> dict[str, Any]:
-    return {"method": cell.method, "controls": cell.controls or None, "target": cell.level}
+def _absolute(cell: Cell, found: ClassFigures, names: Sequence[str]) -> dict[str, Any]:
+    """What cell it is, and its intervals, their limits kept between 0 and 1."""
+    told = found.as_dict(names)
+    classes = [{**one, "auc": _within(one["auc"])} for one in told["classes"]]
+    measures = {"macro_auc": _within(told["macro_auc"]), "accuracy": _within(told["accuracy"]), "classes": classes}
+    return {"method": cell.method, "controls": cell.controls or None, "target": cell.level, **measures}
+
+
+def _within(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An interval of a share: its limits cannot lie below 0 or above 1."""
+    if found is None or found["low"] is None:
+        return found
+    return {**found, "low": max(found["low"], 0.0), "high": min(found["high"], 1.0)}
 
 
 def _reference(cell: Cell, figures: Mapping[Cell, ClassFigures]) -> ClassFigures:
@@ -105,28 +113,26 @@ def _of_seeds(found: ClassFigures, rows: Mapping[int, int]) -> ClassFigures:
     return ClassFigures(macro, only(found.accuracy), tuple(None if one is None else only(one) for one in found.classes))
 
 
-def _means(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What has no interval: precision, recall, F1 and counts by class, and the confusion matrix, over the seeds."""
-    rates = [
-        {
-            "name": parts[0]["name"],
-            "count": parts[0]["count"],
-            **{key: _mean([part[key] for part in parts]) for key in ("precision", "recall", "f1")},
-        }
-        for parts in zip(*(report["classes"] for report in reports), strict=True)
-    ]
+def _dense_more(bench: _Bench, names: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
+    """The dense nets' rates by class with their intervals, the confusion matrix, and what was counted."""
+    runs = {number: values for (cell, number), values in bench.runs.items() if cell == DENSE}
+    reports = [class_report(bench.targets, run, names) for run in runs.values()]
+    rates = class_rates(bench.targets, runs, bench.clusters, resamples, seed)
+    balanced = [report["balanced_accuracy"] for report in reports]
     return {
-        "rates": rates,
+        "rates": [
+            {"name": one["name"], "count": one["count"], **{key: _told(figure) for key, figure in found.items()}}
+            for one, found in zip(reports[0]["classes"], rates, strict=True)
+        ],
         "confusion": np.mean([report["confusion"] for report in reports], axis=0).tolist(),
-        "balanced_accuracy": _mean([report["balanced_accuracy"] for report in reports]),
+        "balanced_accuracy": None if None in balanced else float(np.mean(balanced)),
         "unknown": reports[0]["unknown"],
         "seeds": len(reports),
     }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def _told(figure: Figure | None) -> dict[str, Any] | None:
+    return None if figure is None else _within(figure.interval().as_dict())
 
 
 def _bench(rows: pa.Table, names: Sequence[str]) -> _Bench:
