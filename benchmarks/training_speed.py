@@ -9,7 +9,8 @@ The customary loop is what most public code does: fp32, eager, a DataLoader (two
 crops, torch's own number of threads. Ours is `clew train`'s loop as it is given to users. Both see the same pictures,
 batch size, learning rate and flips. Rounds of the two take turns; what is told is the ratio of the medians. On a GPU
 the share of its limit is the multiply-adds of a training step (three times a forward pass) over those that one large
-bf16 matrix product does in the same time.
+bf16 matrix product does in the same time. The AUCs are those of whole trainings by both from the same initial weights,
+one pair a seed; the 90 % interval of their difference counts seeds and test clusters.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from clew.detectors.layers import uses_per_weight
 from clew.training import metrics
 from clew.training.choices import Choices, Wishes, choose, thread_count
 from clew.training.data import Samples, load_split
-from clew.training.intervals import TAIL, cluster_weights
+from clew.training.intervals import Estimate, cluster_weights
 from clew.training.loop import Start, total_steps, train
 from clew.training.schedule import SCHEDULES
 from clew.training.score import fake_probability, logits_of
@@ -78,10 +79,13 @@ def write_pngs(split: Samples, size: int, folder: Path) -> list[Path]:
 class Customary:
     """The customary loop: yields its speed after every `steps` steps."""
 
-    def __init__(self, config: Config, settings: TrainSettings, data: Pictures, workers: int, device: str) -> None:
+    def __init__(
+        self, config: Config, settings: TrainSettings, data: Pictures, workers: int, device: str, seed: int = 0
+    ) -> None:
+        torch.manual_seed(seed)
         self.settings, self.device = settings, device
         self.module = network(config).to(device)
-        self.module.load_state_dict(initial_state(config, 0))
+        self.module.load_state_dict(initial_state(config, seed))
         self.loader = torch.utils.data.DataLoader(
             data, settings.batch_size, shuffle=True, num_workers=workers, drop_last=True, pin_memory=device != "cpu"
         )
@@ -127,13 +131,13 @@ class Watch:
 
 
 def ours(
-    config: Config, settings: TrainSettings, choices: Choices, splits: tuple[Samples, Samples]
+    config: Config, settings: TrainSettings, choices: Choices, splits: tuple[Samples, Samples], seed: int = 0
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """One training by `clew.training.loop.train`: crops per second between its first and last step, and its state."""
     watch = Watch(total_steps(settings, len(splits[0])), choices.device)
     with thread_count(choices.threads):
-        start = Start(initial_state(config, 0))
-        trained = train(config, settings, choices, start, *splits, seed=0, report=watch)
+        start = Start(initial_state(config, seed))
+        trained = train(config, settings, choices, start, *splits, seed=seed, report=watch)
     return (watch.steps - 1) * settings.batch_size / (watch.times[-1] - watch.times[0]), trained.state
 
 
@@ -153,15 +157,15 @@ def share_of_limit(config: Config, speed: float) -> float:
     return macs * speed / (8192**3 / statistics.median(times))
 
 
-def interval(split: Samples, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """AUC of two nets on a split, and their difference with its 90 % cluster bootstrap interval."""
+def estimates(split: Samples, scores: list[np.ndarray], seeds: tuple[int, ...]) -> tuple[list[Estimate], int]:
+    """The AUC per video of several loops' scores (S, N) on a split, resampled by cluster, and the clusters' number."""
     names, clusters = (split.rows[column].to_pylist() for column in ("video", "cluster"))
-    videos = metrics.per_video(split.labels, np.stack([first, second]), names, clusters)
+    videos = metrics.per_video(split.labels, np.concatenate(scores), names, clusters)
     weights = cluster_weights(videos.labels, videos.clusters, 1000, np.random.default_rng(0))
-    aucs = [metrics.auc(videos.labels, row) for row in videos.scores]
-    one, two = (metrics.weighted_auc(videos.labels, row, weights) for row in videos.scores)
-    low, high = np.quantile(two - one, [TAIL, 1 - TAIL])
-    return {"customary": aucs[0], "ours": aucs[1], "difference": aucs[1] - aucs[0], "low": low, "high": high}
+    aucs = np.array([metrics.auc(videos.labels, row) for row in videos.scores])
+    resampled = np.stack([metrics.weighted_auc(videos.labels, row, weights) for row in videos.scores], axis=1)
+    parts = zip(np.split(aucs, len(scores)), np.split(resampled, len(scores), axis=1), strict=True)
+    return [Estimate(seeds, *part) for part in parts], len(set(videos.clusters))
 
 
 def compare(name: str, args: argparse.Namespace, splits: tuple[Samples, Samples], files: list[Path]) -> dict[str, Any]:
@@ -192,32 +196,41 @@ def compare(name: str, args: argparse.Namespace, splits: tuple[Samples, Samples]
         print(f"  {100 * found['share_of_limit']:.1f} % of what a bf16 matrix product reaches on this card")
     if args.epochs:
         found["validation"] = whole(config, args, choices, splits, data)
+        told = found["validation"]
         print(
-            "  validation AUC {customary:.4f} against {ours:.4f}: {difference:+.4f} [{low:+.4f}, {high:+.4f}]".format(
-                **found["validation"]
-            )
+            f"  validation AUC {told['customary']['mean']:.4f} against {told['ours']['mean']:.4f}, {args.seeds} seeds: "
+            "{mean:+.4f} [{low:+.4f}, {high:+.4f}]".format(**told["difference"])
         )
     return found
 
 
 def whole(
     config: Config, args: argparse.Namespace, choices: Choices, splits: tuple[Samples, Samples], data: Pictures
-) -> dict[str, float]:
-    """One training of `args.epochs` by each; their AUCs on validation."""
+) -> dict[str, Any]:
+    """Trainings of `args.epochs` by each, a pair a seed; their AUCs on validation, and their difference."""
     settings = TrainSettings(args.epochs, args.batch_size, args.lr, augment="flip", balance="none", select=False)
-    loop = Customary(config, settings, data, args.workers, choices.device)
-    list(loop.epochs())
-    _, state = ours(config, settings, choices, splits)
-    mine = network(config)
-    mine.load_state_dict(state)
-    logits = [
-        logits_of(module, splits[1], config.input_size, how)
-        for module, how in (
-            (loop.module, Choices(device=choices.device)),
-            (choices.place(mine).to(choices.device), choices),
-        )
-    ]
-    return interval(splits[1], *map(fake_probability, logits))
+    scores: list[list[np.ndarray]] = [[], []]
+    for seed in range(args.seeds):
+        loop = Customary(config, settings, data, args.workers, choices.device, seed)
+        list(loop.epochs())
+        mine = network(config)
+        mine.load_state_dict(ours(config, settings, choices, splits, seed)[1])
+        mine = choices.place(mine).to(choices.device)
+        for place, (module, how) in enumerate(((loop.module, Choices(device=choices.device)), (mine, choices))):
+            logits = logits_of(module, splits[1], config.input_size, how)
+            scores[place].append(fake_probability(logits))
+    seeds = tuple(range(args.seeds))
+    (customary, own), clusters = estimates(splits[1], [np.stack(rows) for rows in scores], seeds)
+    change = own.minus(customary)
+    assert change is not None
+    return {
+        "epochs": args.epochs,
+        "clusters": clusters,
+        "aucs": {"customary": customary.values.tolist(), "ours": own.values.tolist()},
+        "customary": customary.interval(clusters).as_dict(),
+        "ours": own.interval(clusters).as_dict(),
+        "difference": change.interval(clusters).as_dict(),
+    }
 
 
 def first_of(split: Samples, count: int) -> np.ndarray:
@@ -243,6 +256,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="steps of each round")
     parser.add_argument("--epochs", type=int, default=3, help="of the trainings for the AUCs; 0 leaves them out")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings by each for the AUCs")
     parser.add_argument("--workers", type=int, default=2, help="processes of the customary DataLoader")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--out", type=Path)

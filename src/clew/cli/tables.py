@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+LONGEST, WIDEST = 28, 88  # characters of a name, and of all names beside one another
+
 
 def interval(found: dict[str, Any] | None, signed: bool = False) -> str:
     """An interval in a column: mean, then its ends."""
@@ -39,33 +41,50 @@ def ladder_lines(summary: dict[str, Any]) -> list[str]:
 
 def class_lines(found: dict[str, Any]) -> list[str]:
     """Measures by class of a ladder of several classes, the confusion matrix, and the macro AUC of every level."""
-    dense, names = found["dense"], found["names"]
+    dense, names = found["dense"], [plain(name) for name in found["names"]]
     wide = max(8, *(len(name) for name in names))
+    seeds = f"{dense['seeds']} seed{'' if dense['seeds'] == 1 else 's'}"
     lines = [
-        f"{len(names)} classes, per video, mean of {dense['seeds']} seeds: macro AUC {interval(dense['macro_auc'])}, "
-        f"accuracy {interval(dense['accuracy'])}",
-        f"{'class':{wide}} {'videos':>7} {'AUC against the rest':24} {'precision':>9} {'recall':>7} {'F1':>6}",
+        f"{len(names)} classes, per video (per picture where there is none), {seeds}: "
+        f"macro AUC {interval(dense['macro_auc'])}, accuracy {interval(dense['accuracy'])}",
+        f"{'class':{wide}} {'rows':>7} {'AUC against the rest':24} {'precision':24} {'recall':24} F1",
     ]
     for name, auc, rate in zip(names, dense["classes"], dense["rates"], strict=True):
-        lines.append(
-            f"{name:{wide}} {rate['count']:7} {interval(auc['auc']):24} {number(rate['precision']):>9} "
-            f"{number(rate['recall']):>7} {number(rate['f1']):>6}"
-        )
-    lines += ["", "confusion: rows the truth, columns what was told"]
-    lines.append(" " * wide + "".join(f" {name:>{wide}}" for name in names))
-    for name, row in zip(names, dense["confusion"], strict=True):
-        lines.append(f"{name:{wide}}" + "".join(f" {value:{wide}.1f}" for value in row))
+        cells = " ".join(f"{interval(one):24}" for one in (auc["auc"], rate["precision"], rate["recall"], rate["f1"]))
+        lines.append(f"{name:{wide}} {rate['count']:7} {cells}".rstrip())
+    lines += ["", *_confusion(names, dense["confusion"], seeds)]
     if dense["unknown"]:
-        lines.append(f"{dense['unknown']} videos are of methods that were not in training; they are left out here.")
+        lines.append(f"{dense['unknown']} rows are of methods that were not in training; they are left out here.")
     levels = [row for row in found["levels"] if row["method"] != "dense"]
     if levels:
-        lines += ["", f"{'method':10} {'of':9} {'target':>7} macro AUC"]
+        lines += ["", f"{'method':10} {'of':9} {'target':>8} {'macro AUC':24} minus dense"]
     for row in levels:
+        change = interval(row["minus_dense"]["macro_auc"], True)
         target = f"{100 * row['target']:.1f} %"
-        lines.append(f"{row['method']:10} {row['controls'] or '':9} {target:>7} {interval(row['macro_auc'])}")
+        place = f"{row['method']:10} {row['controls'] or '':9} {target:>8}"
+        lines.append(f"{place} {interval(row['macro_auc']):24} {change}")
     return lines
 
 
-def number(value: float | None) -> str:
-    """A number in a column, or a dash."""
-    return "-" if value is None else f"{value:.3f}"
+def _confusion(names: list[str], counts: list[list[float]], seeds: str) -> list[str]:
+    """The confusion matrix; where the names would take too much room, the columns have numbers."""
+    cells = [[f"{value:.1f}" for value in row] for row in counts]
+    heads, labels = names, names
+    if sum(len(name) + 1 for name in names) > WIDEST:
+        heads = [str(number) for number in range(len(names))]
+        labels = [f"{number} {name}" for number, name in enumerate(names)]
+    first = max(map(len, labels))
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    return [
+        f"confusion (rows the truth, columns what was told; mean of {seeds})",
+        *(
+            " ".join([f"{label:{first}}", *(f"{text:>{wide}}" for text, wide in zip(row, widths, strict=True))])
+            for label, row in zip(["", *labels], [heads, *cells], strict=True)
+        ),
+    ]
+
+
+def plain(name: str) -> str:
+    """A name from a file as it may stand in a table: no control characters, at most LONGEST characters."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."

@@ -10,7 +10,7 @@ import typer
 from clew.base.errors import ClewError
 from clew.cli.console import Json, finish
 from clew.cli.import_weights import meaning
-from clew.cli.tables import ladder_lines
+from clew.cli.tables import ladder_lines, plain
 
 EXAMPLE = "Example: clew tickets show ladder; clew tickets show ladder/tickets/imp-s0-80.safetensors --json"
 
@@ -44,7 +44,7 @@ def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:
         f"  {_origin(header)}",
         f"  {100 * counts['sparsity']:.2f} % of {counts['prunable']:,} weights are zero, {counts['remaining']:,} live; "
         f"{100 * counts['macs_sparsity']:.1f} % of the multiply-adds fall away",
-        f"  {_figures(header)}",
+        *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header))),
     ]
 
 
@@ -66,3 +66,47 @@ def _figures(header: dict[str, Any]) -> str:
         f"on the test part of {header['data'][0]['name']}: AUC {test['auc']:.4f}, accuracy {test['accuracy']:.4f} "
         "(one seed; the ladder has the intervals)"
     )
+
+
+def _classes(header: dict[str, Any]) -> list[str]:
+    """The classes of a network that tells methods apart; those of an imported one are told where it comes from."""
+    names = header.get("classes") or []
+    if len(names) < 3 or header.get("source") is not None:
+        return []
+    return [f"{len(names)} classes: {', '.join(plain(name) for name in names)}"]
+
+
+def _calibration(path: Path, header: dict[str, Any]) -> list[str]:
+    """The temperature, and the thresholds at the stated rate of false alarms."""
+    if header.get("calibration") is None:
+        return ["not calibrated"]
+    from clew.training.calibration import Calibration
+
+    found = Calibration.from_dict(header["calibration"], str(path))
+    bound = "; a limit set it: too few pictures or mistakes to tell" if found.at_bound else ""
+    return [
+        f"temperature {found.temperature:.2f}{bound}; calibration error on validation {found.ece_before:.3f} "
+        f"as trained, {found.ece_after:.3f} calibrated",
+        *_points(path, header.get("operating_point")),
+    ]
+
+
+def _points(path: Path, points: dict[str, Any] | None) -> list[str]:
+    """A line per unit; one where videos are pictures."""
+    if points is None:
+        return []
+    units = ("picture",) if points["picture"] == points["video"] else ("video", "picture")
+    return [_point(path, points[unit], unit) for unit in units]
+
+
+def _point(path: Path, found: dict[str, Any], unit: str) -> str:
+    """What a threshold came to on validation, and what it cannot promise."""
+    from clew.reports.calibration_words import unresolved
+    from clew.training.operating import OperatingPoint
+
+    point = OperatingPoint.from_dict(found, str(path))
+    return (
+        f"a {unit} is fake from a calibrated probability of {point.threshold:.4f}: on validation "
+        f"{100 * point.fpr:.1f} % of {point.reals} reals (asked {100 * point.asked:g} %, true rate up to "
+        f"{100 * point.fpr_high:.1f} %) and {100 * point.tpr:.1f} % of {point.fakes} fakes. {unresolved(point, unit)}"
+    ).rstrip()

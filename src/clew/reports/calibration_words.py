@@ -24,9 +24,9 @@ def errors(found: Sequence[Calibration]) -> str:
     """The calibration errors of several networks, before and after."""
     before, after = span([one.ece_before for one in found]), span([one.ece_after for one in found])
     return (
-        f"The expected calibration error of the probability of fake goes from {before} to {after}, over "
-        f"{counted(len(found), 'seed')}; that is on the very pictures that the temperature was fitted to, and others "
-        "may show more."
+        f"The expected calibration error of the probability of fake was {before} as trained and is {after} calibrated, "
+        f"over {counted(len(found), 'seed')}; that is on the very pictures that the temperature was fitted to, and "
+        "others may show more."
     )
 
 

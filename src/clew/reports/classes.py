@@ -132,6 +132,10 @@ def _first(names: Sequence[str], changes: Mapping[float, Sequence[Mapping[str, A
         lost = [n for n, one in zip(names, row, strict=True) if one and one["high"] is not None and one["high"] < 0]
         if lost:
             verb = "is the first class" if len(lost) == 1 else "are the first classes"
-            luck = f"Of {counted(looked, 'interval')}, about 1 in 20 lies below 0 by chance alone."
-            return [f"{', '.join(lost)} {verb} shown to lose to dense, at {percent(level)}.", luck]
+            luck = f"Of {counted(looked, 'interval')}, about 1 in 20 would lie below 0 by chance alone."
+            return [f"{_listed(lost)} {verb} shown to lose to dense, at {percent(level)}.", luck]
     return ["At no level is a class shown to lose to dense: every interval reaches 0 or lies above it."]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
