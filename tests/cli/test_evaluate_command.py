@@ -62,8 +62,10 @@ def test_an_entry_of_a_ladder_its_scores_and_page(ladder, tmp_path):
 
 def test_verify_ends_well_or_with_exit_code_1_and_one_line(ladder, tmp_path):
     assert run(ladder.path, store_of(ladder), "--verify") == (
-        "verified: 4 tickets keep what they promise, 28 figures and counts checked\n"
+        "verified: 4 tickets keep what they promise, 28 promises checked\n"
     )
+    one = ladder.path / "tickets/dense-s0.safetensors"
+    assert run(one, store_of(ladder), "--verify") == "verified: 1 ticket keeps what it promises, 7 promises checked\n"
     path = Path(shutil.copy(ladder.path / "tickets/dense-s1.safetensors", tmp_path / "lies.safetensors"))
     content = read_ticket(path)
     metrics = content.header["metrics"] | {"test": content.header["metrics"]["test"] | {"auc": 1.0}}
@@ -82,6 +84,12 @@ def test_verify_ends_well_or_with_exit_code_1_and_one_line(ladder, tmp_path):
     [
         (["{ladder}", "{tmp}"], "is not a finished crop store"),
         (["{tmp}/none", "{store}"], "is not a ladder"),
+        (["{tmp}/none.safetensors", "{store}"], r"none\.safetensors does not exist"),
+        (["{ladder}", "{store}", "--out", "{ladder}/ladder.json"], "is a file, not a folder for scores"),
+        (["{ladder}", "{store}", "--trust", "meso4"], "--trust meso4: expected package.module:factory"),
+        (["{ladder}", "{store}", "--trust", ":Small"], "--trust :Small: expected package.module:factory"),
+        (["{ladder}", "{store}", "--trust", "nowhere_at_all:Small"], "'nowhere_at_all' cannot be imported"),
+        (["{ladder}", "{store}", "--trust", "os:system"], "'os:system' states no facts"),
         (["{ladder}", "{store}", "--method", "luck"], "no luck ticket"),
         (["{ladder}", "{store}", "--split", "exam"], "unknown split 'exam'"),
         (["{ladder}", "{pictures}", "--verify"], "promises its figures on the store forged"),

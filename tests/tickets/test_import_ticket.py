@@ -12,8 +12,9 @@ from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.detectors.base import Config, Facts
 from clew.detectors.build import initial_state, network
-from clew.tickets.file import REQUIRED, read_ticket
+from clew.tickets.file import read_ticket
 from clew.tickets.given import given_file, given_note, given_start, given_state, is_ticket
+from clew.tickets.header import REQUIRED
 from clew.tickets.importing import class_names, import_weights
 from clew.tickets.ticket import load_ticket
 from clew.training.weights import save_state
@@ -225,3 +226,42 @@ def test_another_class_may_be_real(tmp_path, classes):
     with pytest.raises(ClewError, match=r"--real 7: expected 0 to"):
         import_weights(tmp_path / "w.pth", "cnn5", tmp_path / "c.safetensors", 32, real=7)
     assert not (tmp_path / "c.safetensors").exists()
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_every_head_gets_the_real_class_first(tmp_path, classes):
+    """mi_net has n + 2 heads, which must tell the classes in one order."""
+    options = {"backbone": "meso4", "blocks": 2}
+    config = Config("mi_net", 32, classes, options)
+    module = network(config).eval()
+    torch.save(module.state_dict(), tmp_path / "w.pth")
+    ticket = import_weights(tmp_path / "w.pth", "mi_net", tmp_path / "t", 32, classes, options, real=1)
+    turned, images = ticket.detector(), torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    order = [1, 0, 2] if classes == 3 else [1, 0]
+    with torch.inference_mode():
+        before, after = (torch.softmax(torch.cat([p.whole[None], p.without, p.verdict[None]]), -1) for p in (
+            module.parts(images), turned.parts(images)))  # fmt: skip
+    torch.testing.assert_close(after, before[..., order])
+    assert len(after) == 4
+    assert load_ticket(tmp_path / "t").header["source"]["real"] == 1
+
+
+class Normalised(Wide):
+    """A network whose classes are more than rows of a head."""
+
+    facts = Facts(input_size=SIZE, multiple=1, cam_layer="conv", classifier="last")
+
+    def __init__(self, input_size=SIZE, classes=2):
+        super().__init__(input_size, classes)
+        self.norm = nn.BatchNorm1d(classes, affine=False)
+
+    def forward(self, images):
+        return self.norm(super().forward(images))
+
+
+def test_classes_that_cannot_be_reordered_are_refused(tmp_path):
+    torch.save(Normalised().state_dict(), tmp_path / "w.pth")
+    with pytest.raises(ClewError, match=r"w\.pth: --real 1: 'norm\.running_mean' of .* is no plain head by class"):
+        import_weights(tmp_path / "w.pth", f"{__name__}:Normalised", tmp_path / "t", real=1)
+    plain = import_weights(tmp_path / "w.pth", f"{__name__}:Normalised", tmp_path / "t")
+    assert plain.header["source"]["real"] == 0

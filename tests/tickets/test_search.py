@@ -242,7 +242,7 @@ def test_a_ticket_names_no_code_to_run(ladder, tmp_path, monkeypatch):
     content = ladder.ticket("imp", 0.8, 0).content
     named = {**content.header, "detector": {"name": "evil_nets:Net", "input_size": 32, "classes": 2}}
     Ticket(replace(content, header=named)).save(tmp_path / "t.safetensors")
-    with pytest.raises(ClewError, match="import evil_nets first if you trust it"):
+    with pytest.raises(ClewError, match="if you trust it, say --trust evil_nets:Net"):
         load_ticket(tmp_path / "t.safetensors").predict(np.zeros((1, 32, 32, 3), np.uint8))
 
 

@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_sco
 from clew.base.errors import ClewError
 from clew.tickets.estimates import counted_clusters
 from clew.tickets.table import ladder_table
+from clew.training.intervals import Estimate, Interval
 
 PEOPLE, FRAMES, SEEDS = 50, 2, 3
 FORGERIES = ("Deepfakes", "Face2Face")
@@ -372,3 +373,18 @@ def test_clusters_of_a_rare_class_limit_those_that_count():
     assert counted_clusters(labels, np.array(list("abcabcab"))) == 3, "clusters that hold both all count"
     assert counted_clusters(labels[1:7], np.array(list("abcdef"))) == 4
     assert counted_clusters(labels[2:4], np.array(list("ab"))) == 2
+
+
+def test_limits_stay_where_aucs_can_lie(monkeypatch: pytest.MonkeyPatch, runs: dict[Run, np.ndarray]) -> None:
+    def wide(self: Estimate, clusters: int) -> Interval:
+        return Interval(float(self.values.mean()), -3.0, 3.0, len(self.seeds))
+
+    monkeypatch.setattr(Estimate, "interval", wide)
+    shown = _show(runs)
+    rows = [shown["dense"], *shown["levels"]]
+    shares = [row[key] for row in rows for key in ("auc", "accuracy", "eer", "ap", "reference") if key in row]
+    changes = [row[key] for row in rows for key in ("minus_dense", "minus_random") if row.get(key)]
+    assert {(one["low"], one["high"]) for one in shares} == {(0.0, 1.0)}
+    changes.append(shown["pooled"]["minus_random"])
+    assert {(one["low"], one["high"]) for one in changes} == {(-1.0, 1.0)}
+    assert "interval -1.000 to +1.000" in shown["headline"]["text"]

@@ -10,6 +10,7 @@ import pytest
 
 from clew.base.errors import ClewError
 from clew.tickets.evaluation import verify
+from clew.tickets.evaluation.models import choose_model
 from clew.tickets.file import read_ticket, write_ticket
 from clew.tickets.importing import import_weights
 from clew.training.weights import save_state
@@ -101,7 +102,7 @@ def test_a_sparsity_that_is_not_that_of_the_mask_is_found(ladder, ticket):
 
 def test_classes_that_do_not_fit_are_an_error(ladder, ticket):
     resealed(ticket, classes=["real", "Grid", "Stripes"])
-    with pytest.raises(ClewError, match="its network tells 2 classes, its header 3"):
+    with pytest.raises(ClewError, match="a name for each of 2 classes"):
         verify(ticket, [store_of(ladder)])
 
 
@@ -140,3 +141,14 @@ def test_a_damaged_ticket_is_found_by_its_seal(ladder, ticket):
 def test_a_tolerance_that_is_none(ladder, ticket):
     with pytest.raises(ClewError, match="--tolerance 0.7"):
         verify(ticket, [store_of(ladder)], tolerance=0.7)
+
+
+def test_a_split_that_nothing_has_is_an_error(ladder, ticket):
+    resealed(ticket, metrics={"exam": {"auc": 1.0}})
+    with pytest.raises(ClewError, match=r"ticket\.safetensors promises figures on a split 'exam'. Known: train, val"):
+        verify(ticket, [store_of(ladder)])
+
+
+def test_threads_without_end_are_not_begun(ticket):
+    resealed(ticket, choices=read_ticket(ticket).header["choices"] | {"threads": 10**9})
+    assert choose_model(ticket).members[0].choices.threads == 1

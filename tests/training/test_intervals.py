@@ -134,3 +134,11 @@ def test_averages_take_the_seeds_that_all_have() -> None:
     assert found is not None
     assert (found.seeds, found.values.tolist()) == ((1,), [0.5])
     assert average([]) is None
+
+
+def test_limits_are_kept_where_the_number_can_lie():
+    wide, unknown = Interval(0.9, -1.2, 1.3, 3), Interval(0.9, None, None, 1)
+    assert wide.within() == Interval(0.9, 0.0, 1.0, 3)
+    assert wide.within(-1.0) == Interval(0.9, -1.0, 1.0, 3)
+    assert Interval(0.1, -0.2, 0.4, 3).within(-1.0) == Interval(0.1, -0.2, 0.4, 3)
+    assert unknown.within() == unknown

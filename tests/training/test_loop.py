@@ -14,7 +14,7 @@ from clew.detectors.layers import prunable
 from clew.training import loop
 from clew.training.choices import Choices, Wishes, choose, thread_count
 from clew.training.data import load_split
-from clew.training.fabric import gather, spread
+from clew.training.gradients import Gradients
 from clew.training.loop import MaskedOptimiser, Start, train
 from clew.training.schedule import SCHEDULES
 from clew.training.settings import TrainSettings
@@ -109,12 +109,14 @@ class StoppedError(Exception):
     pass
 
 
-def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(splits, tmp_path, monkeypatch):
+@pytest.mark.parametrize("layout", ["contiguous", "channels-last"])
+def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(layout, splits, tmp_path, monkeypatch):
+    choices = Choices(memory_format=layout)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     state = initial_state(CONFIG, 0)
     kept = {n: torch.rand(state[n].shape, generator=torch.Generator().manual_seed(2)) < 0.5 for n in ("hidden.weight",)}
     start, path = Start(state, step=2, mask=kept), tmp_path / "x.checkpoint"
-    whole = train(CONFIG, SETTINGS, Choices(), start, *splits, seed=4)
+    whole = train(CONFIG, SETTINGS, choices, start, *splits, seed=4)
     count = 0
 
     def stop(steps, note):
@@ -124,11 +126,11 @@ def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(splits, tmp_path, mo
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(CONFIG, SETTINGS, Choices(), start, *splits, seed=4, checkpoint=path, report=stop)
+        train(CONFIG, SETTINGS, choices, start, *splits, seed=4, checkpoint=path, report=stop)
     assert path.exists()
     told = []
     again = train(
-        CONFIG, SETTINGS, Choices(), start, *splits, seed=4, checkpoint=path, report=lambda n, note: told.append(n)
+        CONFIG, SETTINGS, choices, start, *splits, seed=4, checkpoint=path, report=lambda n, note: told.append(n)
     )
     assert same(whole.state, again.state)
     assert (whole.history, whole.pictures, whole.best_epoch) == (again.history, again.pictures, again.best_epoch)
@@ -283,13 +285,13 @@ def test_when_the_loss_breaks_the_last_good_weights_are_kept(splits, tmp_path, m
     def poison(row):
         states[row["epoch"]] = row
 
-    real = loop._Loop._gradient
+    real = Gradients.of
 
-    def gradient(self, positions, number, whole):
-        found = real(self, positions, number, whole)
-        return found * float("nan") if self.step == 12 else found
+    def gradient(self, positions, step, feed):
+        found = real(self, positions, step, feed)
+        return found * float("nan") if step == 12 else found
 
-    monkeypatch.setattr(loop._Loop, "_gradient", gradient)
+    monkeypatch.setattr(Gradients, "of", gradient)
     with pytest.raises(ClewError, match=r"became nan at step 12 of 15: .* after epoch 2 are kept in .*last-good"):
         train(CONFIG, SETTINGS, Choices(), start, *splits, seed=0, checkpoint=path, each_epoch=poison)
     kept, _ = load_state(tmp_path / "run.last-good.safetensors")
@@ -318,35 +320,3 @@ def test_schedules_stay_within_bounds_and_fall(name):
     ends = {"linear": 0.02, "cosine": 0.02, "step": 0.01, "constant": 1.0}
     assert rates[200] == pytest.approx(ends[name])
     assert {"linear": 0.51, "cosine": 0.51, "step": 0.1, "constant": 1.0}[name] == pytest.approx(rates[110])
-
-
-def share_of_training(fabric, store_path, settings):
-    """What each of the processes of a training does."""
-    torch.set_num_threads(1)
-    store = open_store(store_path)
-    parts = [load_split([store], split) for split in ("train", "val")]
-    choices = Choices(devices=2)
-    trained = train(CONFIG, settings, choices, Start(initial_state(CONFIG, 0)), *parts, seed=0, fabric=fabric)
-    mine = {name: tensor.numpy() for name, tensor in trained.state.items()}
-    shares = gather(fabric, mine)
-    assert all(np.array_equal(shares[0][name], shares[1][name]) for name in mine), "all processes hold the same weights"
-    return mine, trained.history
-
-
-def broken_training(fabric, store_path):
-    raise ClewError("expected nothing of the kind")
-
-
-def test_two_processes_train_one_network_and_agree_with_one(splits, store_path):
-    settings = TrainSettings(epochs=6, batch_size=16, lr=3e-3, augment="flip")
-    state, history = spread(Choices(devices=2), share_of_training, store_path, settings)
-    alone = train(CONFIG, settings, Choices(), Start(initial_state(CONFIG, 0)), *splits, seed=0)
-    assert len(history) == 6
-    assert history[-1]["val_auc"] == pytest.approx(alone.history[-1]["val_auc"], abs=0.1)
-    assert history[-1]["loss"] < history[0]["loss"]
-    assert state.keys() == alone.state.keys()
-
-
-def test_an_error_in_one_of_several_processes_is_told_once(store_path):
-    with pytest.raises(ClewError, match=r"^expected nothing of the kind$"):
-        spread(Choices(devices=2), broken_training, store_path)

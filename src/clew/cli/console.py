@@ -19,6 +19,7 @@ from clew.base.progress import Progress, Task
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 PLAIN_SECONDS = 10.0
 EARLY = 0.01
+SPACES, NO_BREAK = str.maketrans("\n\r\t", "   "), "\N{NO-BREAK SPACE}"
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
@@ -32,7 +33,7 @@ class TerminalProgress:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            errors.print(text, style="dim", markup=False)
+            errors.print(printable(text), style="dim", markup=False)
 
     @contextmanager
     def task(self, description: str, total: float | None) -> Iterator[Task]:
@@ -91,6 +92,12 @@ def span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def printable(text: str) -> str:
+    """A line as it may go to a terminal: names from files may hold control characters, which move its cursor."""
+    kept = text.translate(SPACES)
+    return "".join(letter if letter.isprintable() or letter == NO_BREAK else "?" for letter in kept)
+
+
 def progress() -> Progress:
     """The progress of a command."""
     return TerminalProgress()
@@ -102,4 +109,4 @@ def finish(value: dict[str, Any], as_json: bool, *lines: str) -> None:
         sys.stdout.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
         return
     for line in lines:
-        out.print(line, markup=False)
+        out.print(printable(line), markup=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clew.cli.console import Json, finish, progress
+from clew.datasets.disk import counted
 
 EXAMPLE = "Example: clew data blend lfw --centre 0.52 --per-face 2 --out blended"
 
@@ -59,7 +60,7 @@ def blend(
     lines = [f"{out}: {store.protocol}, hash {store.hash[:12]}"]
     lines += [f"  {key:32} {count:9,}" for key, count in counts.items()]
     lines += (
-        [f"{len(lost):,} pictures gave no face, each with its reason in {out}/index.parquet; for example:"]
+        [f"{counted(len(lost), 'picture')} gave no face, each with its reason in {out}/index.parquet; for example:"]
         if lost
         else []
     )

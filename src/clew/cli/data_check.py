@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clew.cli.console import Json, finish, progress
+from clew.datasets.disk import counted
 
 if TYPE_CHECKING:
     from clew.datasets.checks import Report
@@ -51,4 +52,4 @@ def lines(report: Report, page: Path) -> list[str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    return counted(number, noun) if number else f"no {noun}s"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clew.cli.console import Json, finish, progress
+from clew.datasets.disk import counted
 
 EXAMPLE = "Example: clew data crop FaceForensics --layout faceforensics --compression c23 --out store"
 
@@ -84,13 +85,16 @@ def crop(
     lines = [f"{out}: {store.protocol}, hash {store.hash[:12]}", *_table(report)]
     lost = sum(sum(row["lost"].values()) for row in report)
     if lost:
-        lines += [f"{lost:,} crops were dropped, each with its reason in {out}/index.parquet; for example:"]
+        lines += [f"{counted(lost, 'crop')} dropped, each with its reason in {out}/index.parquet; for example:"]
         lines += [f"  {row['detail']}" for row in dropped(store, 5)]
         lines += [f"  {v['video']}: {v['lost']} of {v['asked']} lost" for v in worst_videos(store, 3)]
     damaged = damaged_videos(store)
     result["damaged"] = damaged
     if damaged:
-        lines += [f"{len(damaged):,} damaged videos gave crops all the same:", *(f"  {why}" for why in damaged[:5])]
+        lines += [
+            f"{counted(len(damaged), 'damaged video')} gave crops all the same:",
+            *(f"  {why}" for why in damaged[:5]),
+        ]
     finish(result, json, *lines, f"next: clew data check {out}")
 
 

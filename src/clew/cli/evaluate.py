@@ -9,6 +9,9 @@ import typer
 
 from clew.cli.console import Json, finish, progress
 from clew.cli.evaluation_lines import evaluation_lines
+from clew.cli.outside import Trust
+from clew.cli.outside import trust as import_trusted
+from clew.datasets.disk import counted
 
 EXAMPLE = (
     "Example: clew evaluate run people-store other-store --robustness --out evaluation; "
@@ -37,9 +40,11 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores (kept, never made twice), evaluation.json and .html.")
     ] = None,
+    trust: Trust = None,
     json: Json = False,
 ) -> None:
     """Measure a model on crop stores: per picture, video, method and compression, with intervals."""
+    import_trusted(trust or [])
     if verify:
         _verify(model, stores, method, level, tolerance, json)
         return
@@ -82,5 +87,6 @@ def _verdict(found: dict[str, Any]) -> list[str]:
     broken = [line for check, line in told if check["kept"] is False]
     skipped = [line for check, line in told if check["kept"] is None]
     held = sum(check["kept"] is True for check in found["checks"])
-    tickets = "1 ticket keeps" if found["tickets"] == 1 else f"{found['tickets']} tickets keep"
-    return [*(broken or [f"verified: {tickets} what they promise, {held} figures and counts checked"]), *skipped]
+    kept = "keeps what it promises" if found["tickets"] == 1 else "keep what they promise"
+    tickets, checks = counted(found["tickets"], "ticket"), counted(held, "promise")
+    return [*(broken or [f"verified: {tickets} {kept}, {checks} checked"]), *skipped]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.cli.tables import interval
+from clew.cli.tables import interval, plain
+from clew.datasets.disk import counted
 
 UNITS = ("video", "picture")
 NAMES = {"methods": "by method", "compressions": "by compression", "methods_by_compression": "by both"}
@@ -21,9 +22,10 @@ def evaluation_lines(found: dict[str, Any]) -> list[str]:
 def _store(store: dict[str, Any], found: dict[str, Any]) -> list[str]:
     seeds = len(found["model"]["seeds"])
     return [
-        f"{store['name']} ({store['protocol']}), split {found['split']}: {store['pictures']} pictures "
-        f"({store['reals']} real, {store['fakes']} fake), {store['videos']} videos, {store['clusters']} clusters, "
-        f"{seeds} seed{'' if seeds == 1 else 's'}, intervals 90 %",
+        f"{store['name']} ({store['protocol']}), split {found['split']}: {counted(store['pictures'], 'picture')} "
+        f"({store['reals']} real, {store['fakes']} fake), {counted(store['videos'], 'video')}, "
+        f"{counted(store['clusters'], 'cluster')}, "
+        f"{counted(seeds, 'seed')}, intervals 90 %",
         f"{'per':8} {'rows':>7} {'AUC':22} {'accuracy':22} {'EER':22} {'AP':22}",
         *(_figures(unit, store[unit]) for unit in UNITS if store[unit] is not None),
         *_point(store),
@@ -66,7 +68,7 @@ def _parts(store: dict[str, Any]) -> list[str]:
 
 
 def _part(part: dict[str, Any], found: dict[str, Any]) -> str:
-    name = ", ".join(text for text in (part["method"], part["compression"]) if text)
+    name = ", ".join(plain(text) for text in (part["method"], part["compression"]) if text)
     counts = f"{found['fakes']:7} {found['reals']:7}"
     return f"  {name:30} {counts} {interval(found['auc']):22} {interval(found['accuracy'])}"
 
@@ -81,13 +83,13 @@ def _classes(store: dict[str, Any]) -> list[str]:
         f"accuracy {interval(found['accuracy'])}{unknown}",
         f"  {'class':20} {'rows':>6} {'AUC':22} {'precision':22} recall",
         *(
-            f"  {one['name']:20} {one['count']:6} {interval(one['auc']):22} {interval(one['precision']):22} "
+            f"  {plain(one['name']):20} {one['count']:6} {interval(one['auc']):22} {interval(one['precision']):22} "
             f"{interval(one['recall'])}"
             for one in found["classes"]
         ),
-        "  told as (mean over seeds): " + ", ".join(found["names"]),
+        f"  told as{' (mean over seeds)' if found['seeds'] > 1 else ''}: " + ", ".join(map(plain, found["names"])),
         *(
-            f"  {name:20} " + " ".join(f"{value:8.1f}" for value in row)
+            f"  {plain(name):20} " + " ".join(f"{value:8.1f}" for value in row)
             for name, row in zip(found["names"], found["confusion"], strict=True)
         ),
     ]
@@ -100,7 +102,7 @@ def _robustness(store: dict[str, Any]) -> list[str]:
     clean = found["clean"][unit]
     name = "accuracy" if clean["auc"] is None else "auc"
     lines = [
-        f"corrupted ({found['pictures']} pictures), per {unit}",
+        f"corrupted ({counted(found['pictures'], 'picture')}), per {unit}",
         f"  {'':12} {'accuracy' if clean['auc'] is None else 'AUC':22} minus clean",
         f"  {'clean':12} {interval(clean[name])}",
     ]

@@ -9,6 +9,8 @@ import typer
 
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish
+from clew.cli.outside import look_here
+from clew.datasets.disk import counted
 
 EXAMPLE = "Example: clew import Meso4_DF.h5 --detector meso4 --out meso4-df.safetensors"
 
@@ -31,13 +33,15 @@ def import_weights(
     from clew.base.options import parse_options
     from clew.tickets.importing import import_weights as read
 
+    look_here(detector, *(set_ or []))
     ticket = read(weights, detector, out, size, classes, parse_options(set_ or []), real)
     header = ticket.header
     tensors = len(ticket.state())
     finish(
         {**header, "ticket": str(out), "tensors": tensors, "bytes": out.stat().st_size},
         json,
-        f"{weights}: {header['source']['form']}, {tensors} tensors, {header['source']['parameters']:,} numbers",
+        f"{weights}: {header['source']['form']}, {counted(tensors, 'tensor')}, "
+        f"{counted(header['source']['parameters'], 'number')}",
         f"  {meaning(header)}",
         f"{out}: {out.stat().st_size / 1024:.1f} KiB, {detector} at {header['detector']['input_size']} px, "
         f"{header['sparsity']['prunable']:,} prunable weights, none pruned; not measured yet",
@@ -47,7 +51,10 @@ def import_weights(
 def meaning(header: dict[str, Any]) -> str:
     """What the outputs of an imported network are taken to say."""
     classes = header["detector"].get("classes", 2)
+    turned = header["source"].get("real", 0)
     if classes == 1:
-        return "1 logit, which speaks for real: its sigmoid is the probability of real, the rest that of fake"
+        told = ", turned round," if turned else ""
+        return f"1 logit, which{told} speaks for real: its sigmoid is the probability of real, the rest that of fake"
     names = ", ".join(f"{number} {name}" for number, name in enumerate(header["classes"][:4]))
-    return f"{classes:,} classes, taken as {names}{', ...' if classes > 4 else ''}"
+    first = f" (class {turned} of the file first)" if turned else ""
+    return f"{classes:,} classes, taken as {names}{', ...' if classes > 4 else ''}{first}"

@@ -21,7 +21,7 @@ from clew.cli import (
     tickets_show,
     train,
 )
-from clew.cli.console import errors
+from clew.cli.console import errors, printable
 
 INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
 
@@ -69,7 +69,7 @@ def run() -> None:
     try:
         app()
     except ClewError as error:
-        errors.print(f"error: {error}", style="red", markup=False)
+        errors.print(printable(f"error: {error}"), style="red", markup=False)
         sys.exit(1)
     except ModuleNotFoundError as error:
         errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from clew.cli.console import printable
+from clew.datasets.disk import counted
+
 LONGEST, WIDEST = 28, 88  # characters of a name, and of all names beside one another
 
 
@@ -21,8 +24,9 @@ def ladder_lines(summary: dict[str, Any]) -> list[str]:
     """A ladder's table: every mean with its 90 % interval."""
     dense = summary["dense"]
     lines = [
-        f"{summary['detector']} on {summary['dataset']['name']} ({summary['protocol']}), {summary['seeds']} seeds, "
-        f"{summary['clusters']} test clusters, margin {summary['margin']:g} AUC, intervals 90 %",
+        f"{summary['detector']} on {summary['dataset']['name']} ({summary['protocol']}), "
+        f"{counted(summary['seeds'], 'seed')}, {counted(summary['clusters'], 'test cluster')}, "
+        f"margin {summary['margin']:g} AUC, intervals 90 %",
         f"dense: AUC {interval(dense['auc'])}, accuracy {interval(dense['accuracy'])}",
         "",
         f"{'method':10} {'of':9} {'sparsity':>8} {'AUC':24} {'minus dense':25} {'minus random':25} verdict",
@@ -43,7 +47,7 @@ def class_lines(found: dict[str, Any]) -> list[str]:
     """Measures by class of a ladder of several classes, the confusion matrix, and the macro AUC of every level."""
     dense, names = found["dense"], [plain(name) for name in found["names"]]
     wide = max(8, *(len(name) for name in names))
-    seeds = f"{dense['seeds']} seed{'' if dense['seeds'] == 1 else 's'}"
+    seeds = counted(dense["seeds"], "seed")
     lines = [
         f"{len(names)} classes, per video (per picture where there is none), {seeds}: "
         f"macro AUC {interval(dense['macro_auc'])}, accuracy {interval(dense['accuracy'])}",
@@ -52,9 +56,9 @@ def class_lines(found: dict[str, Any]) -> list[str]:
     for name, auc, rate in zip(names, dense["classes"], dense["rates"], strict=True):
         cells = " ".join(f"{interval(one):24}" for one in (auc["auc"], rate["precision"], rate["recall"], rate["f1"]))
         lines.append(f"{name:{wide}} {rate['count']:7} {cells}".rstrip())
-    lines += ["", *_confusion(names, dense["confusion"], seeds)]
+    lines += ["", *_confusion(names, dense["confusion"], dense["seeds"])]
     if dense["unknown"]:
-        lines.append(f"{dense['unknown']} rows are of methods that were not in training; they are left out here.")
+        lines.append(f"{counted(dense['unknown'], 'row')} of methods that were not in training: left out here.")
     levels = [row for row in found["levels"] if row["method"] != "dense"]
     if levels:
         lines += ["", f"{'method':10} {'of':9} {'target':>8} {'macro AUC':24} minus dense"]
@@ -66,8 +70,9 @@ def class_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _confusion(names: list[str], counts: list[list[float]], seeds: str) -> list[str]:
+def _confusion(names: list[str], counts: list[list[float]], seeds: int) -> list[str]:
     """The confusion matrix; where the names would take too much room, the columns have numbers."""
+    mean = f"mean of {seeds} seeds" if seeds > 1 else "1 seed"
     cells = [[f"{value:.1f}" for value in row] for row in counts]
     heads, labels = names, names
     if sum(len(name) + 1 for name in names) > WIDEST:
@@ -76,7 +81,7 @@ def _confusion(names: list[str], counts: list[list[float]], seeds: str) -> list[
     first = max(map(len, labels))
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     return [
-        f"confusion (rows the truth, columns what was told; mean of {seeds})",
+        f"confusion (rows the truth, columns what was told; {mean})",
         *(
             " ".join([f"{label:{first}}", *(f"{text:>{wide}}" for text, wide in zip(row, widths, strict=True))])
             for label, row in zip(["", *labels], [heads, *cells], strict=True)
@@ -86,5 +91,5 @@ def _confusion(names: list[str], counts: list[list[float]], seeds: str) -> list[
 
 def plain(name: str) -> str:
     """A name from a file as it may stand in a table: no control characters, at most LONGEST characters."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    shown = printable(name)
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."

@@ -10,6 +10,7 @@ import typer
 from clew.base.errors import ClewError
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
+from clew.cli.outside import look_here
 from clew.cli.tables import ladder_lines
 
 EXAMPLE = (
@@ -69,6 +70,7 @@ def find(
 
     if sparsity and rounds is not None:
         raise ClewError("--sparsity and --rounds exclude each other: give one of them.")
+    look_here(detector, *(set_ or []))
     levels = rounds_to_levels(rounds, fraction) if rounds is not None else numbers(sparsity) or LEVELS
     training = TrainSettings(
         epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend, accumulate=accumulate

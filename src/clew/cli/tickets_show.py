@@ -11,6 +11,7 @@ from clew.base.errors import ClewError
 from clew.cli.console import Json, finish
 from clew.cli.import_weights import meaning
 from clew.cli.tables import ladder_lines, plain
+from clew.datasets.disk import counted
 
 EXAMPLE = "Example: clew tickets show ladder; clew tickets show ladder/tickets/imp-s0-80.safetensors --json"
 
@@ -20,7 +21,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Tell what a ladder found, or what a ticket file is."""
-    if path.is_dir() or not path.exists():
+    if path.is_dir() or not (path.exists() or path.suffix == ".safetensors"):
         from clew.tickets.ladder import open_ladder
 
         summary = open_ladder(path).summary()
@@ -31,7 +32,7 @@ def show(
     header = read_ticket(path).header
     try:
         lines = _ticket_lines(path, header)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ClewError(f"{path}: its header is not that of a ticket ({error!r}).") from None
     finish({**header, "bytes": path.stat().st_size}, json, *lines)
 
@@ -59,9 +60,9 @@ def _origin(header: dict[str, Any]) -> str:
 
 
 def _figures(header: dict[str, Any]) -> str:
-    if not header["metrics"]:
+    test = header["metrics"].get("test", {})
+    if not {"auc", "accuracy"} <= test.keys() or not header["data"]:
         return "not measured yet"
-    test = header["metrics"]["test"]
     return (
         f"on the test part of {header['data'][0]['name']}: AUC {test['auc']:.4f}, accuracy {test['accuracy']:.4f} "
         "(one seed; the ladder has the intervals)"
@@ -107,6 +108,7 @@ def _point(path: Path, found: dict[str, Any], unit: str) -> str:
     point = OperatingPoint.from_dict(found, str(path))
     return (
         f"a {unit} is fake from a calibrated probability of {point.threshold:.4f}: on validation "
-        f"{100 * point.fpr:.1f} % of {point.reals} reals (asked {100 * point.asked:g} %, true rate up to "
-        f"{100 * point.fpr_high:.1f} %) and {100 * point.tpr:.1f} % of {point.fakes} fakes. {unresolved(point, unit)}"
+        f"{100 * point.fpr:.1f} % of {counted(point.reals, 'real')} (asked {100 * point.asked:g} %, true rate up to "
+        f"{100 * point.fpr_high:.1f} %) and {100 * point.tpr:.1f} % of {counted(point.fakes, 'fake')}. "
+        f"{unresolved(point, unit)}"
     ).rstrip()

@@ -9,7 +9,9 @@ import typer
 
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
+from clew.cli.outside import look_here
 from clew.cli.tables import class_lines, interval
+from clew.datasets.disk import counted
 
 EXAMPLE = "Example: clew train people-store --detector cnn5 --size 64 --out run"
 
@@ -49,6 +51,7 @@ def train(
     from clew.tickets.find import find_tickets
     from clew.training.settings import TrainSettings
 
+    look_here(detector, *(set_ or []))
     training = TrainSettings(
         epochs, batch_size, lr, weight_decay, schedule, patience, augment, balance, blend=blend, accumulate=accumulate
     )
@@ -78,7 +81,9 @@ def train(
     dense = summary["dense"]
     result = {key: summary[key] for key in ("detector", "dataset", "protocol", "seeds", "clusters", "dense")}
     lines = [f"{name:9} {interval(dense[key])}" for name, key in NAMES.items()]
-    about = f"per video (per picture where there is none), {summary['clusters']} test clusters, intervals 90 %:"
+    about = (
+        f"per video (per picture where there is none), {counted(summary['clusters'], 'test cluster')}, intervals 90 %:"
+    )
     tickets = ", ".join(str(path) for path in sorted((out / "tickets").glob("dense-s*.safetensors")))
     if "classes" in summary:
         result["classes"] = summary["classes"]

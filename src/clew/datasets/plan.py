@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clew.base.errors import ClewError
+from clew.datasets.disk import counted
 from clew.datasets.groups import clusters
 from clew.datasets.items import SPLITS, Item
 from clew.datasets.layouts import layouts
@@ -68,7 +69,9 @@ def plan_dataset(
             f"nothing belongs to the split {' or '.join(absent)}; training needs all three: --splits drawn makes them."
         )
     lost = Counter(i.status for i in items if i.status != "ok")
-    notes += [f"{count:,} files are {status}; each has its row in the index." for status, count in sorted(lost.items())]
+    for status, count in sorted(lost.items()):
+        verb = "is" if count == 1 else "are"
+        notes.append(f"{counted(count, 'file')} {verb} {status}; each has its row in the index.")
     if limit is not None:
         kept = _first_of_each([(s, i.label) for i, s in zip(items, split, strict=True)], limit)
         items, cluster_of, split = [items[i] for i in kept], [cluster_of[i] for i in kept], [split[i] for i in kept]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from importlib.metadata import entry_points
 from typing import Any, cast
 
@@ -19,6 +21,10 @@ from clew.detectors.registry import Factory, bridges, detectors
 
 import_all(nets)
 
+MOST_SIZE = 4096  # pixels of a side
+
+_asking: ContextVar[str] = ContextVar("asking", default="")  # the file whose network is being built, if it is a file's
+
 
 def build(
     name: str, input_size: int | None = None, classes: int = 2, options: Mapping[str, Any] | None = None
@@ -32,7 +38,7 @@ def build(
     facts = _stated_facts(name, factory)
     options = dict(options or {})
     _check_options(name, factory, options)
-    module = factory(input_size=input_size or facts.input_size, classes=classes, **options)
+    module = factory(input_size=facts.input_size if input_size is None else input_size, classes=classes, **options)
     if not isinstance(module, nn.Module):
         raise ClewError(f"detector '{name}': expected a torch module, the factory returned {type(module).__name__}.")
     return module
@@ -43,7 +49,9 @@ def resolve(
 ) -> Config:
     """The config of a network, with its input size filled in; raises ClewError as `build` does."""
     facts = facts_of(name)
-    config = Config(name, input_size or facts.input_size, classes, dict(options or {}))
+    if input_size is not None and input_size > MOST_SIZE:
+        raise ClewError(f"detector '{name}': expected an input size of at most {MOST_SIZE} pixels, found {input_size}.")
+    config = Config(name, facts.input_size if input_size is None else input_size, classes, dict(options or {}))
     network(config)
     return config
 
@@ -52,6 +60,26 @@ def network(config: Config) -> nn.Module:
     """A network to load weights into: as `build`, but the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         return _built(config)
+
+
+def network_in(config: Config, where: str) -> nn.Module:
+    """As `network`, for a config that a file `where` holds: it names no code to run.
+
+    Raises ClewError naming the file for what cannot be built, and for a network from outside (or one as an option,
+    such as a backbone) that nobody imported.
+    """
+    token = _asking.set(where)
+    try:
+        return network(config)
+    except ClewError as error:
+        raise error if str(error).startswith(where) else ClewError(f"{where}: {error}") from None
+    finally:
+        _asking.reset(token)
+
+
+def is_outside(name: str) -> bool:
+    """Whether a name is that of a network from outside, `package.module:factory`."""
+    return ":" in name and name not in detectors and name.partition(":")[0] not in bridges
 
 
 def facts_of(name: str) -> Facts:
@@ -110,12 +138,25 @@ def _factory(name: str) -> Factory:
 
 def _outside(name: str) -> Factory:
     module_name, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except ImportError as error:
-        raise ClewError(f"detector '{name}': the module '{module_name}' cannot be imported ({error}).") from None
-    except AttributeError:
-        raise ClewError(f"detector '{name}': '{module_name}' has no '{attribute}'.") from None
+    found = getattr(_module(module_name, name), attribute, None)
+    if found is None:
+        raise ClewError(f"detector '{name}': '{module_name}' has no '{attribute}'.")
     if not callable(found):
         raise ClewError(f"detector '{name}': '{attribute}' is not callable.")
     return cast(Factory, found)
+
+
+def _module(module_name: str, name: str) -> Any:
+    """The module of a network from outside; raises ClewError where it fails, and where only a file asks for it."""
+    if (where := _asking.get()) and module_name not in sys.modules:
+        raise ClewError(
+            f"{where} needs the network '{name}' from outside, whose code would run: if you trust it, say --trust "
+            f"{name} (in Python: import {module_name} first)."
+        )
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        raise ClewError(f"detector '{name}': the module '{module_name}' cannot be imported ({error}).") from None
+    except Exception as error:  # whatever somebody's code may raise
+        why = f"{type(error).__name__}: {error}"
+        raise ClewError(f"detector '{name}': the module '{module_name}' fails as it is imported ({why}).") from error

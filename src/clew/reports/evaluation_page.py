@@ -103,11 +103,14 @@ def _model(result: Mapping[str, Any]) -> Facts:
 
 def _data(store: Mapping[str, Any], result: Mapping[str, Any]) -> Facts:
     point: Sequence[float] = (store["operating_point"] or {}).get(unit_of(store), {}).get("thresholds", [])
-    told = f"{words.whole(store['pictures'])} pictures ({words.whole(store['reals'])} real)"
+    told = f"{words.counted(store['pictures'], 'picture')} ({words.whole(store['reals'])} real)"
     return [
         ("Content hash", store["hash"]),
         ("Crop protocol", store["protocol"]),
-        (f"Split {result['split']}", f"{told}, {words.whole(store['videos'])} videos, {store['clusters']} clusters"),
+        (
+            f"Split {result['split']}",
+            f"{told}, {words.counted(store['videos'], 'video')}, {words.counted(store['clusters'], 'cluster')}",
+        ),
         *([("Thresholds by seed", ", ".join(f"{value:.4g}" for value in point))] if point else []),
     ]
 

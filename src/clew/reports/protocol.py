@@ -122,7 +122,7 @@ def _training(ladder: Ladder) -> Facts:
         ("Epochs", f"at most {training['epochs']}{patience}"),
         (
             "Batch",
-            f"{training['batch_size']} pictures, " + BALANCED[training["balance"]],
+            f"{counted(training['batch_size'], 'picture')}, " + BALANCED[training["balance"]],
         ),
         ("Augmentation", str(training["augment"])),
         (

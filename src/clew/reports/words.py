@@ -57,6 +57,12 @@ def counted(value: int, noun: str) -> str:
     return f"{whole(value)}{SPACE}{noun}" + ("" if value == 1 else "s")
 
 
+def averaged(seeds: int) -> str:
+    """`mean over 3 seeds`, or `1 seed`, which needs no mean."""
+    told = counted(seeds, "seed")
+    return f"mean over {told}" if seeds > 1 else told
+
+
 def kilobytes(size: float | None) -> str:
     """Bytes as kilobytes of 1000: `289.5 kB`."""
     return NONE if size is None else f"{size / 1000:,.1f}{SPACE}kB"

@@ -52,23 +52,13 @@ def class_table(scores: pa.Table, names: Sequence[str], resamples: int = RESAMPL
 def _level(cell: Cell, figures: Mapping[Cell, ClassFigures], names: Sequence[str]) -> dict[str, Any]:
     """The intervals of one cell, and those of its differences from dense."""
     found = figures[cell]
-    change = None if cell.method == DENSE.method else _minus(found, _reference(cell, figures)).as_dict(names)
+    change = None if cell.method == DENSE.method else _minus(found, _reference(cell, figures)).as_dict(names, -1.0)
     return {**_absolute(cell, found, names), "minus_dense": change}
 
 
 def _absolute(cell: Cell, found: ClassFigures, names: Sequence[str]) -> dict[str, Any]:
-    """What cell it is, and its intervals, their limits kept between 0 and 1."""
-    told = found.as_dict(names)
-    classes = [{**one, "auc": _within(one["auc"])} for one in told["classes"]]
-    measures = {"macro_auc": _within(told["macro_auc"]), "accuracy": _within(told["accuracy"]), "classes": classes}
-    return {"method": cell.method, "controls": cell.controls or None, "target": cell.level, **measures}
-
-
-def _within(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An interval of a share: its limits cannot lie below 0 or above 1."""
-    if found is None or found["low"] is None:
-        return found
-    return {**found, "low": max(found["low"], 0.0), "high": min(found["high"], 1.0)}
+    """What cell it is, and its intervals."""
+    return {"method": cell.method, "controls": cell.controls or None, "target": cell.level, **found.as_dict(names)}
 
 
 def _reference(cell: Cell, figures: Mapping[Cell, ClassFigures]) -> ClassFigures:
@@ -132,7 +122,7 @@ def _dense_more(bench: _Bench, names: Sequence[str], resamples: int, seed: int) 
 
 
 def _told(figure: Figure | None) -> dict[str, Any] | None:
-    return None if figure is None else _within(figure.interval().as_dict())
+    return None if figure is None else figure.interval().within().as_dict()
 
 
 def _bench(rows: pa.Table, names: Sequence[str]) -> _Bench:

@@ -20,11 +20,10 @@ from safetensors.numpy import load, save
 
 from clew.base.errors import ClewError
 from clew.base.files import write_bytes
+from clew.tickets.header import FORMAT, parse_header
 
-FORMAT = 1
 SEAL = b"0" * 64  # stands where the checksum goes while the checksum is taken
 MOST_BYTES = 4 * 2**30
-REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def read_ticket(path: Path) -> TicketFile:
         raise ClewError(f"{path} cannot be read ({error.strerror}).") from None
     try:
         return parse_ticket(data)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ClewError(f"{path} is not a whole ticket ({error}): fetch or make it again.") from None
 
 
@@ -107,13 +106,7 @@ def read_header(data: bytes) -> dict[str, Any]:
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     if "clew" not in metadata:
         raise ValueError("it holds no Clew ticket")
-    header = json.loads(metadata["clew"])
-    lacking = [key for key in REQUIRED if key not in header]
-    if lacking:
-        raise ValueError(f"its header lacks {', '.join(lacking)}")
-    if header["format"] != FORMAT:
-        raise ValueError(f"it has format {header['format']}, this version of Clew reads {FORMAT}")
-    return dict(header)
+    return parse_header(metadata["clew"])
 
 
 def _unpack(packed: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[np.bool_]:

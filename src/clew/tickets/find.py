@@ -67,7 +67,7 @@ def find_tickets(
     paths = [Path(stores)] if isinstance(stores, str | Path) else [Path(store) for store in stores]
     out, training = Path(out), training or TrainSettings()
     if tensorboard is not None:
-        check_board()
+        check_board(Path(tensorboard))
     names = _classes(classes, paths)
     config = resolve(detector, input_size, len(names) or 2, options)
     asked = SearchSettings(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
@@ -15,17 +16,18 @@ from clew.detectors.base import Config
 from clew.detectors.build import network, resolve
 from clew.detectors.layers import prunable, uses_per_weight
 from clew.tickets import masks
-from clew.tickets.file import FORMAT, TicketFile, write_ticket
+from clew.tickets.file import TicketFile, write_ticket
 from clew.tickets.given import is_ticket
+from clew.tickets.header import FORMAT, MOST_CLASSES
 from clew.tickets.masks import Mask
 from clew.tickets.ticket import Ticket
 from clew.training.importing import Foreign, read_weights
 from clew.training.importing.content import content_of
-from clew.training.importing.reading import classifier_of
 from clew.training.weights import State, fit_state
 
 IMPORTED = "imported"
 PROTOCOL = "as-given"
+HEADS = (nn.Linear, nn.Conv2d)
 
 
 def import_weights(
@@ -59,27 +61,43 @@ def import_weights(
         )
     config = replace(asked, classes=found.classes)
     state = real_first(fit_state(network(config), found.state, str(path)), config, real, str(path))
-    content = _content(config, state, path, found)
+    content = _content(config, state, path, found, real)
     write_ticket(out, content)
     return Ticket(content, str(out))
 
 
 def real_first(state: State, config: Config, real: int, where: str) -> State:
-    """A state whose class `real` has become class 0; a single logit for fake (1) becomes one for real."""
+    """A state whose class `real` has become class 0 in every head; a single logit for fake (1) becomes one for real.
+
+    Raises ClewError for a class that is not there, and for a network whose classes are more than rows of its heads.
+    """
     if not real:
         return state
     if not 0 <= real < config.outputs:
         raise ClewError(
             f"{where}: --real {real}: expected 0 to {config.outputs - 1}, as it has {_count(config.classes)}."
         )
-    classifier = classifier_of(config, network(config))
-    if not classifier:
-        raise ClewError(f"{where}: --real {real}: the classifier of {config.name} is not one layer; reorder it first.")
-    names = [name for name in (f"{classifier}.weight", f"{classifier}.bias") if name in state]
+    names = _by_class(config, f"{where}: --real {real}")
     if config.classes == 1:
         return {**state, **{name: -state[name] for name in names}}
     order = [real, *(row for row in range(config.classes) if row != real)]
     return {**state, **{name: state[name][order] for name in names}}
+
+
+def _by_class(config: Config, what: str) -> list[str]:
+    """The tensors that have a row for each class: weights and biases of every head, found by a class more or less."""
+    module = network(config)
+    others = network(replace(config, classes=config.classes + (-1 if config.classes == MOST_CLASSES else 1)))
+    other = others.state_dict()
+    names = [name for name, own in module.state_dict().items() if own.shape != other[name].shape]
+    for name in names:
+        own, part = module.state_dict()[name].shape, module.get_submodule(name.rpartition(".")[0])
+        rows = own[0] == config.classes and own[1:] == other[name].shape[1:]
+        if not rows or not isinstance(part, HEADS):
+            raise ClewError(f"{what}: '{name}' of {config.name} is no plain head by class; reorder it in the file.")
+    if not names:
+        raise ClewError(f"{what}: {config.name} has no head with a row for each class; reorder it in the file.")
+    return names
 
 
 def class_names(classes: int) -> list[str]:
@@ -92,7 +110,7 @@ def _check_out(out: Path) -> None:
         raise ClewError(f"{out} exists and is not a ticket: choose another --out.")
 
 
-def _content(config: Config, state: State, path: Path, found: Foreign) -> TicketFile:
+def _content(config: Config, state: State, path: Path, found: Foreign, real: int) -> TicketFile:
     module = network(config)
     values = {name: state[name].numpy() for name in prunable(module)}
     rest = {name: tensor.numpy() for name, tensor in state.items() if name not in values}
@@ -100,10 +118,14 @@ def _content(config: Config, state: State, path: Path, found: Foreign) -> Ticket
     numbers = sum(
         array.size for name, array in (*values.items(), *rest.items()) if np.issubdtype(array.dtype, np.floating)
     )
-    source = {"file": path.name, "sha256": hash_file(path), "form": found.form, "parameters": numbers}
-    return TicketFile(
-        _header(config, source, _counts(mask, uses_per_weight(module, config.input_size))), mask, values, rest
-    )
+    source = {"file": _told(path.name), "sha256": hash_file(path), "form": found.form, "parameters": numbers}
+    counts = _counts(mask, uses_per_weight(module, config.input_size))
+    return TicketFile(_header(config, {**source, "real": real}, counts), mask, values, rest)
+
+
+def _told(name: str) -> str:
+    """A file's name as text: one that is no text gets question marks."""
+    return name.encode(errors="replace").decode()
 
 
 def _counts(mask: Mask, uses: Mapping[str, int]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from clew.training.board import board
 from clew.training.calibration import calibrate
 from clew.training.choices import thread_count
 from clew.training.data import Samples
-from clew.training.fabric import relayed, spread
+from clew.training.fabric import spread
 from clew.training.loop import Start, Trained, train
 from clew.training.operating import operating_points
 from clew.training.score import fake_probability, logits_of
@@ -46,6 +46,7 @@ from clew.training.selection import score_of
 from clew.training.weights import State, load_state, save_state
 
 SCORED = ("val", "test")
+CHECKPOINT = ".checkpoint"
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ def do_run(
 ) -> dict[str, float]:
     """Trains one run and writes its ticket, scores and facts; returns what only this time cost (seconds)."""
     started = time.monotonic()
-    with relayed(settings.choices, report) as told:
-        spread(settings.choices, _in_process, place, settings, run, data, told)
+    spread(settings.choices, _in_process, place, settings, run, data, report=report)
     return {"seconds": round(time.monotonic() - started, 3)}
 
 
@@ -110,7 +110,8 @@ def _in_process(
             splits["val"],
             run.seed,
             at_step=_rewind_saver(place, settings, run),
-            checkpoint=place.part(run.id, ".checkpoint"),
+            checkpoint=place.part(run.id, CHECKPOINT),
+            keep=True,
             report=report if first else lambda steps, note: None,
             each_epoch=each_epoch,
             fabric=fabric,
@@ -125,6 +126,7 @@ def _in_process(
     header = _header(settings, run, facts, data, _measured(settings, splits, logits))
     write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
     write_json(place.part(run.id, ".json"), facts)
+    place.part(run.id, CHECKPOINT).unlink(missing_ok=True)  # whoever is killed before this need not train again
 
 
 def _start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:

@@ -105,7 +105,7 @@ def _verdict(cell: Cell, measured: Measured, margin: float) -> Verdict:
 
 def _dense_row(dense: Figures, clusters: int) -> dict[str, Any]:
     parts = {"auc": dense.auc, "accuracy": dense.accuracy, "eer": dense.eer, "ap": dense.ap}
-    return {name: part.interval(clusters).as_dict() for name, part in parts.items() if part is not None}
+    return {name: part.interval(clusters).within().as_dict() for name, part in parts.items() if part is not None}
 
 
 def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,11 +117,11 @@ def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, An
         "kind": kind_of(cell.rewind),
         "target": cell.level,
         **told,
-        "auc": figures.auc.interval(measured.clusters).as_dict(),
-        "accuracy": figures.accuracy.interval(measured.clusters).as_dict(),
-        "minus_dense": verdict.minus_dense.as_dict(),
+        "auc": figures.auc.interval(measured.clusters).within().as_dict(),
+        "accuracy": figures.accuracy.interval(measured.clusters).within().as_dict(),
+        "minus_dense": verdict.minus_dense.within(-1.0).as_dict(),
         "minus_random": _optional(verdict.minus_random),
-        "reference": _reference(cell, measured).auc.interval(measured.clusters).as_dict(),
+        "reference": _reference(cell, measured).auc.interval(measured.clusters).within().as_dict(),
         "controls": cell.controls or None,
         "verdict": None if control else verdict.verdict,
         "reason": f"Control of {cell.controls}: not judged." if control else verdict.reason,
@@ -129,7 +129,7 @@ def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, An
 
 
 def _optional(interval: Interval | None) -> dict[str, float | int | None] | None:
-    return None if interval is None else interval.as_dict()
+    return None if interval is None else interval.within(-1.0).as_dict()
 
 
 def _facts_by_cell(facts: Iterable[Mapping[str, Any]], cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
@@ -174,7 +174,7 @@ def _pooled(cells: Sequence[Cell], measured: Measured) -> dict[str, Any] | None:
         if random is not None:
             pairs.append((cell.level, measured.cells[cell].auc, random))
     found = pooled(pairs, measured.clusters)
-    return None if found is None else {"from": POOLED_FROM, "minus_random": found.as_dict()}
+    return None if found is None else {"from": POOLED_FROM, "minus_random": found.within(-1.0).as_dict()}
 
 
 def _headline(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +14,8 @@ from torch import nn
 
 from clew.base.errors import ClewError
 from clew.detectors.base import Config
-from clew.detectors.build import network
-from clew.detectors.registry import bridges
+from clew.detectors.build import network_in
+from clew.detectors.registry import detectors
 from clew.media.pictures import resize
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
 from clew.tickets.masks import Mask, sparsity
@@ -62,16 +61,12 @@ class Ticket:
 
     def detector(self) -> nn.Module:
         """The network with the mask applied, in evaluation mode: smaller to keep, no faster to run."""
-        config = self.config
-        home = config.name.partition(":")[0]
-        if (
-            ":" in config.name and home not in bridges and home not in sys.modules
-        ):  # a file from outside names no code to run
-            raise ClewError(
-                f"{self.where} needs the network '{config.name}' from outside: import {home} first if you trust it."
-            )
-        module = network(config)
-        module.load_state_dict(fit_state(module, self.state(), self.where))
+        config, state = self.config, self.state()
+        if config.name in detectors:  # what does not fit is refused before it takes any memory
+            with torch.device("meta"):
+                fit_state(network_in(config, self.where), state, self.where)
+        module = network_in(config, self.where)
+        module.load_state_dict(fit_state(module, state, self.where))
         return module.eval()
 
     @property

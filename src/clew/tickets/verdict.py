@@ -264,10 +264,11 @@ def _rewind_words(rewind: str) -> str:
 
 def change(interval: Interval) -> str:
     """A difference in words: `+0.002, 90 % interval -0.008 to +0.012, 3 seeds`."""
-    if interval.low is None or interval.high is None:
+    told = interval.within(-1.0)
+    if told.low is None or told.high is None:
         limits = "interval unknown"
     else:
-        limits = f"90 % interval {_signed(interval.low)} to {_signed(interval.high)}"
+        limits = f"90 % interval {_signed(told.low)} to {_signed(told.high)}"
     return f"{_signed(interval.mean)}, {limits}, {count(interval.n, 'seed')}"
 
 

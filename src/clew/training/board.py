@@ -12,8 +12,10 @@ Row = dict[str, float]
 SECONDS = 5  # until a row can be seen
 
 
-def check_board() -> None:
-    """Raises ClewError unless something that writes TensorBoard's files is installed."""
+def check_board(folder: Path) -> None:
+    """Raises ClewError where `folder` is a file, or nothing that writes TensorBoard's files is installed."""
+    if folder.exists() and not folder.is_dir():
+        raise ClewError(f"{folder}: expected a folder, found a file: name another one for --tensorboard.")
     try:
         import tensorboardX  # noqa: F401
     except ImportError:
@@ -30,11 +32,9 @@ def board(folder: Path | None, name: str) -> Iterator[Callable[[Row], None]]:
     if folder is None:
         yield lambda row: None
         return
+    check_board(folder)
     from lightning_fabric.loggers import TensorBoardLogger
 
-    check_board()
-    if folder.exists() and not folder.is_dir():
-        raise ClewError(f"{folder}: expected a folder, found a file: name another one for --tensorboard.")
     earlier = len(list((folder / name).glob("events*")))  # names go by the second: two files must not share one
     suffix = f".{earlier}" if earlier else ""
     logger = TensorBoardLogger(folder, name=name, version="", flush_secs=SECONDS, filename_suffix=suffix)

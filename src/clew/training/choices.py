@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import time
@@ -20,12 +21,15 @@ from clew.base.files import read_json, write_json
 from clew.base.hashing import hash_json
 from clew.detectors.base import Config, objective_of
 from clew.detectors.build import network
+from clew.training.repeatable import quiet_kernels, repeatable
+from clew.training.troubles import in_words
 
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("cpu", "cuda")
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 BF16_MUST_GAIN = 1.15  # it costs precision, so a small gain is not enough
 COMPILED_MUST_GAIN = 1.1  # it costs a minute
+Objective = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
 ROUNDS = 7
 HOPELESS = 4
 
@@ -72,6 +76,15 @@ class Choices:
     def autocast(self) -> torch.autocast:
         """The context in which the network runs."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def check_device(device: str, devices: int) -> None:
+    """Raises ClewError where torch does not find so many GPUs."""
+    if device == "cuda" and torch.cuda.device_count() < devices:
+        raise ClewError(
+            f"--device cuda --devices {devices}: torch finds {torch.cuda.device_count()} GPUs here; "
+            "choose --device cpu, or fewer."
+        )
 
 
 @contextmanager
@@ -124,9 +137,11 @@ def choose(config: Config, batch_size: int, wishes: Wishes) -> tuple[Choices, st
 
     What is not `auto` is taken as given; a GPU is taken where torch finds one. A measurement is kept per CPU or
     GPU, torch version and network in the cache folder (CLEW_CACHE, or ~/.cache/clew), so that the same machine
-    chooses the same again. bf16 is chosen only where it gains at least 15 %, compilation (on a GPU) 10 %.
+    chooses the same again. bf16 is chosen only where it gains at least 15 %, compilation (on a GPU) 10 %. Raises
+    ClewError where there are not as many GPUs as asked for, or they cannot train.
     """
     device = wishes.device if wishes.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    check_device(device, wishes.devices)
     precisions = list(PRECISIONS) if wishes.precision == "auto" else [wishes.precision]
     formats = list(FORMATS) if wishes.memory_format == "auto" else [wishes.memory_format]
     threads, always = max(1, wishes.threads), wishes.compile == "on"
@@ -140,7 +155,8 @@ def choose(config: Config, batch_size: int, wishes: Wishes) -> tuple[Choices, st
 
 
 def _fastest(candidates: list[Choices], config: Config, batch_size: int) -> tuple[Choices, str]:
-    speeds = _remembered(candidates, config, batch_size)
+    with in_words(candidates[0].device, batch_size):
+        speeds = _remembered(candidates, config, batch_size)
     best = max(candidates, key=lambda c: speeds[_key(c)])
     plain = max((c for c in candidates if c.precision == "fp32"), key=lambda c: speeds[_key(c)], default=best)
     if best.precision == "bf16" and speeds[_key(best)] < BF16_MUST_GAIN * speeds[_key(plain)]:
@@ -207,16 +223,35 @@ def measure(candidates: list[Choices], config: Config, batch_size: int) -> dict[
 
     A candidate whose second step takes 4 times the shortest (bf16 on a CPU without it) is not measured on.
     """
-    with thread_count(candidates[0].threads):
-        steps = {_key(c): _step(c, config, batch_size) for c in candidates}
-        for step in steps.values():
-            step()  # warms up
-        times = {key: [_seconds(step)] for key, step in steps.items()}
-        hopeful = [key for key in steps if times[key][0] < HOPELESS * min(times.values())[0]]
-        for _ in range(ROUNDS - 1):
-            for key in hopeful:
-                times[key].append(_seconds(steps[key]))
-    return {key: batch_size / median(values) for key, values in times.items()}
+    try:
+        with thread_count(candidates[0].threads), quiet_kernels():
+            return {key: batch_size / median(values) for key, values in _times(candidates, config, batch_size).items()}
+    finally:
+        if candidates[0].device == "cuda":  # the processes that train need what this one would keep
+            gc.collect()
+            torch.cuda.empty_cache()
+
+
+def _times(candidates: list[Choices], config: Config, batch_size: int) -> dict[str, list[float]]:
+    steps = {_key(c): _step(c, config, batch_size) for c in candidates}
+    for step in steps.values():
+        step()  # warms up
+    times = {key: [_seconds(step)] for key, step in steps.items()}
+    hopeful = [key for key in steps if times[key][0] < HOPELESS * min(times.values())[0]]
+    for _ in range(ROUNDS - 1):
+        for key in hopeful:
+            times[key].append(_seconds(steps[key]))
+    return times
+
+
+def compiled(objective: Objective) -> Objective:
+    """An objective as torch compiles it: for each shape of its own, and as if for the first time in this process.
+
+    What was compiled before would decide which code is taken, and torch gives up after a few networks.
+    """
+    torch.compiler.reset()
+    found: Objective = torch.compile(objective, dynamic=False)
+    return found
 
 
 def _seconds(step: Callable[[], None]) -> float:
@@ -234,13 +269,14 @@ def _step(choices: Choices, config: Config, batch_size: int) -> Callable[[], Non
         crops = torch.randint(0, 256, (batch_size, size, size, 3), dtype=torch.uint8).to(device)
     labels = (torch.arange(batch_size) % 2).to(device)
     optimiser = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
-    objective: Callable[..., torch.Tensor] = torch.compile(objective_of) if choices.compile else objective_of
+    objective = compiled(objective_of) if choices.compile else objective_of
 
     def step() -> None:
-        with choices.autocast():
-            loss = objective(module, choices.batch(crops), labels)
-        optimiser.zero_grad()
-        loss.backward()
+        with repeatable(device):
+            with choices.autocast():
+                loss = objective(module, choices.batch(crops), labels)
+            optimiser.zero_grad()
+            loss.backward()
         optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize(device)

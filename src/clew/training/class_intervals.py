@@ -43,15 +43,18 @@ class ClassFigures:
     accuracy: Figure
     classes: tuple[Figure | None, ...]
 
-    def as_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """{"macro_auc", "accuracy", "classes": [{"name", "auc"}]}, an interval each, for JSON."""
+    def as_dict(self, names: Sequence[str], least: float = 0.0) -> dict[str, Any]:
+        """{"macro_auc", "accuracy", "classes": [{"name", "auc"}]}, an interval each, for JSON.
+
+        Limits are kept between `least` (0; -1 for differences) and 1.
+        """
         if len(names) != len(self.classes):
             raise ClewError(f"expected a name for each of {len(self.classes)} classes; found {len(names)}.")
         by_class = zip(names, self.classes, strict=True)
         return {
-            "macro_auc": _told(self.macro_auc),
-            "accuracy": _told(self.accuracy),
-            "classes": [{"name": name, "auc": _told(figure)} for name, figure in by_class],
+            "macro_auc": _told(self.macro_auc, least),
+            "accuracy": _told(self.accuracy, least),
+            "classes": [{"name": name, "auc": _told(figure, least)} for name, figure in by_class],
         }
 
 
@@ -132,5 +135,5 @@ def _measure(truth: Array, runs: Sequence[Array], weights: Array) -> tuple[Array
     return np.stack(aucs, axis=1), np.stack([resampled_accuracy(truth, values, weights) for values in runs], axis=1)
 
 
-def _told(figure: Figure | None) -> dict[str, float | int | None] | None:
-    return None if figure is None else figure.interval().as_dict()
+def _told(figure: Figure | None, least: float) -> dict[str, float | int | None] | None:
+    return None if figure is None else figure.interval().within(least).as_dict()

@@ -3,97 +3,90 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
-from clew.base.errors import ClewError
-from clew.training.choices import Choices
+from clew.training.choices import Choices, check_device
+from clew.training.processes import Here, Report, together
 
-Report = Callable[[float, str], None]
 PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+BACKEND = {"cpu": "gloo", "cuda": "nccl"}
+PATIENCE = timedelta(minutes=30)  # of a process that waits for the others
+CHATTER = ("find_unused_parameters=True was specified", "Grad strides do not match bucket view strides")
 
 
-def make_fabric(choices: Choices) -> Fabric:
-    """The Fabric for some choices; raises ClewError where the device is not there."""
+class _Place(LightningEnvironment):
+    """A process's number among ours; whatever torchrun or a cluster told about theirs is not asked."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.rank = rank
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """That `together` begins the processes."""
+        return True
+
+    def local_rank(self) -> int:
+        """This process's number."""
+        return self.rank
+
+    def node_rank(self) -> int:
+        """All are on one machine."""
+        return 0
+
+
+def make_fabric(choices: Choices, rank: int = 0) -> Fabric:
+    """The Fabric for some choices in the process `rank`; raises ClewError where the device is not there."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its start-up lines tell users nothing
-    if choices.device == "cuda" and torch.cuda.device_count() < choices.devices:
-        raise ClewError(
-            f"--device cuda --devices {choices.devices}: torch finds {torch.cuda.device_count()} GPUs here; "
-            "choose --device cpu, or fewer."
-        )
+    check_device(choices.device, choices.devices)
+    # not every network uses all of its parameters in each step: mi_net's weights of losses, heads of outside networks
+    many: Any = DDPStrategy(find_unused_parameters=True) if choices.devices > 1 else "auto"
     return Fabric(
         accelerator=choices.device,
         devices=choices.devices,
-        strategy="ddp_spawn" if choices.devices > 1 else "auto",
+        strategy=many,
         precision=PRECISION[choices.precision],  # type: ignore[arg-type]
+        plugins=[_Place(rank)],
     )
 
 
-def spread(choices: Choices, function: Callable[..., Any], *args: Any) -> Any:
-    """`function(fabric, *args)` in as many processes as there are devices; what the first of them returns.
+def spread(
+    choices: Choices, function: Callable[..., Any], *args: Any, report: Report = lambda steps, note: None
+) -> Any:
+    """`function(fabric, *args, report)` in as many processes as there are devices; what the first of them returns.
 
-    With one device it runs here; with more, `function` and `args` must be picklable (torch.distributed, DDP).
+    With one device it runs here; with more, `function`, `args` and the result must be picklable, and what the
+    processes report is told to `report` here. Raises ClewError when one of them fails (torch.distributed, DDP).
     """
-    fabric = make_fabric(choices)
+    check_device(choices.device, choices.devices)
     if choices.devices == 1:
-        return function(fabric, *args)
-    found, error = fabric.launch(_Call(function, args))
-    if error is not None:
-        raise ClewError(error)
-    return found
+        return function(make_fabric(choices), *args, report)
+    return together(choices.devices, _joined, (choices, function, args), report)
 
 
-class _Call:
-    """A call to be made in every process; closed to Fabric, which takes arguments apart and may not frozen ones."""
-
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function, self.args = function, args
-
-    def __call__(self, fabric: Fabric) -> tuple[Any, str | None]:
-        """What the function returns, or its error in words: all processes meet the same one, so none is waited for."""
-        try:
-            return self.function(fabric, *self.args), None
-        except ClewError as error:
-            return None, str(error)
-
-
-@contextmanager
-def relayed(choices: Choices, report: Report) -> Iterator[Report]:
-    """`report` as a call that other processes can make: with several devices what they say comes through a queue."""
-    if choices.devices == 1:
-        yield report
-        return
-    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    listener = threading.Thread(target=_listen, args=(queue, report), daemon=True)
-    listener.start()
-    try:
-        yield _Relay(queue)
-    finally:
-        queue.put(None)
-        listener.join()
-        queue.close()
-
-
-@dataclass(frozen=True)
-class _Relay:
-    """Puts what is reported into a queue."""
-
-    queue: Any
-
-    def __call__(self, steps: float, note: str) -> None:
-        self.queue.put((steps, note))
-
-
-def _listen(queue: Any, report: Report) -> None:
-    while (said := queue.get()) is not None:
-        report(*said)
+def _joined(here: Here, choices: Choices, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """What each of several processes does: meets the others, then makes the call."""
+    for words in CHATTER:
+        warnings.filterwarnings("ignore", message=f"(?s).*{words}")
+    fabric = make_fabric(choices, here.rank)
+    if choices.device == "cuda":
+        torch.cuda.set_device(here.rank)
+    # they meet in a file: no port that another program takes first, no variables of somebody else's launcher
+    store = torch.distributed.FileStore(str(here.meeting), here.of)
+    torch.distributed.init_process_group(
+        BACKEND[choices.device], store=store, rank=here.rank, world_size=here.of, timeout=PATIENCE
+    )
+    fabric.launch()
+    return function(fabric, *args, here.report)
 
 
 def gather(fabric: Fabric, share: Any) -> list[Any]:
@@ -106,12 +99,12 @@ def gather(fabric: Fabric, share: Any) -> list[Any]:
 
 
 def mean_over(fabric: Fabric, value: Tensor) -> Tensor:
-    """The mean of a scalar over the processes."""
+    """The mean of a scalar over the processes; no GPU is waited for, as Fabric's own would."""
     if fabric.world_size == 1:
         return value
-    mean = fabric.all_reduce(value, reduce_op="mean")
-    assert isinstance(mean, Tensor)
-    return mean
+    total = value.clone()
+    torch.distributed.all_reduce(total)
+    return total / fabric.world_size
 
 
 def agree(fabric: Fabric, module: nn.Module) -> None:

@@ -14,14 +14,24 @@ from clew.training.augmentations import Mix, parse_augmentation
 from clew.training.blended import blend_batch
 from clew.training.choices import Choices
 from clew.training.data import Samples
-from clew.training.on_device import CropSource, DeviceAugmentation, DeviceCrops, StreamedCrops, fits, supported
+from clew.training.on_device import (
+    CropSource,
+    DeviceAugmentation,
+    DeviceCrops,
+    StreamedCrops,
+    bytes_needed,
+    fits,
+    supported,
+)
 from clew.training.settings import TrainSettings
 
 Batch = tuple[Tensor, Tensor]  # images (B, 3, H, W) in [0, 1]; targets (B,) or soft ones (B, K)
 
 
 class Feed(Protocol):
-    """Makes batches: the same for the same positions and key."""
+    """Makes batches: the same for the same positions and key. `note` says what users should know of it."""
+
+    note: str
 
     def expect(self, order: Sequence[NDArray[np.int64]]) -> None:
         """Tells what `batch` will be asked for next, in this order."""
@@ -35,6 +45,8 @@ class Feed(Protocol):
 
 class CpuFeed:
     """Batches read from the stores and augmented by the CPU, one after the other."""
+
+    note = ""
 
     def __init__(
         self,
@@ -89,6 +101,8 @@ class DeviceFeed:
         self.augmentation = DeviceAugmentation(settings.augment)
         self.targets = torch.from_numpy(split.targets).to(device)
         there = fits(split, input_size, device)
+        size = bytes_needed(split, input_size) / 1e9
+        self.note = "" if there else f"{size:.1f} GB of crops are too much for the GPU's memory: they are streamed"
         self.source: CropSource = (DeviceCrops if there else StreamedCrops)(split, input_size, device)
 
     def expect(self, order: Sequence[NDArray[np.int64]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,6 +33,12 @@ class Interval:
     def as_dict(self) -> dict[str, float | int | None]:
         """{"mean", "low", "high", "n"} for JSON."""
         return asdict(self)
+
+    def within(self, least: float = 0.0) -> Interval:
+        """Its limits kept where a share or an AUC can lie: between `least` (0; -1 for a difference) and 1."""
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, least), high=min(self.high, 1.0))
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,12 @@ class MaskedOptimiser:
         return {f"{i}/{k}": v for i, entry in entries.items() for k, v in entry.items()}
 
     def take_up(self, tensors: dict[str, Tensor]) -> None:
-        """Takes up what `tensors` gave."""
+        """Takes up what `tensors` gave, in the memory layout of the weights: fused steps walk both side by side."""
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             index, _, key = name.partition("/")
-            entries.setdefault(int(index), {})[key] = tensor
+            weight = weights[int(index)]
+            alike = tensor.shape == weight.shape and key != "step"
+            entries.setdefault(int(index), {})[key] = torch.empty_like(weight).copy_(tensor) if alike else tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": entries})

@@ -51,4 +51,5 @@ def _all_logits(
     if fabric is None or fabric.world_size == 1:
         return logits_of(module, split, input_size, choices)
     share = np.array_split(np.arange(len(split)), fabric.world_size)[fabric.global_rank]
-    return np.concatenate(gather(fabric, logits_of(module, split, input_size, choices, share)))
+    own = logits_of(module, split, input_size, choices, share) if len(share) else None
+    return np.concatenate([part for part in gather(fabric, own) if part is not None])

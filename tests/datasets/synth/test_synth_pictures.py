@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ import pytest
 from drawn_portraits import PEOPLE, PER_PERSON, SIZE, Drawn, read_rows
 
 from clew.base.errors import ClewError
+from clew.datasets.synth import pictures
 from clew.datasets.synth.pictures import draw_portrait, write_pictures
 from clew.datasets.synth.plan import LAYOUTS, Settings, methods_of, plan
 
@@ -196,3 +199,9 @@ def test_regions_lie_beside_the_fakes_alone(drawn: Drawn) -> None:
         assert mask.shape == (SIZE, SIZE)
         assert set(np.unique(mask)) == {0, 255}
         assert 0.01 < np.mean(mask > 0) < 0.6
+
+
+def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_one_thread", partial(os._exit, 1))
+    with pytest.raises(ClewError, match="a worker process was killed: nothing finished is lost"):
+        write_pictures(tmp_path / "set", "folder", **SMALL, seed=5, workers=2)

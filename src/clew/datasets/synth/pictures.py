@@ -8,6 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 
 from clew.base.errors import ClewError
+from clew.base.executors import KILLED
 from clew.base.files import TEMPORARY, read_json, sweep_temporaries, write_bytes, write_json, write_text
 from clew.base.hashing import stable_seed
 from clew.base.progress import SILENT, Progress
@@ -100,10 +102,12 @@ def _write_all(out: Path, settings: Settings, people: list[list[Entry]], workers
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
-        jobs = [pool.submit(_write_person, out, settings, entries) for entries in people]
         try:
+            jobs = [pool.submit(_write_person, out, settings, entries) for entries in people]
             for job in as_completed(jobs):
                 yield job.result()
+        except BrokenProcessPool:
+            raise ClewError(KILLED) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

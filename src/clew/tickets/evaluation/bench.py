@@ -72,13 +72,7 @@ class Measured:
 
 def told(estimate: Estimate | None, clusters: int, least: float = 0.0) -> dict[str, Any] | None:
     """An estimate as its interval for JSON, its limits kept between `least` (0; -1 for a difference) and 1."""
-    return None if estimate is None else bounded(estimate.interval(clusters).as_dict(), least)
-
-
-def bounded(found: dict[str, Any], least: float = 0.0) -> dict[str, Any]:
-    """An interval whose limits are kept where its number can lie."""
-    ends = {key: None if found[key] is None else min(max(found[key], least), 1.0) for key in ("low", "high")}
-    return {**found, **ends}
+    return None if estimate is None else estimate.interval(clusters).within(least).as_dict()
 
 
 def picture_bench(samples: Samples, prob: Array, seeds: Sequence[int], resamples: int) -> Bench:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clew.tickets.evaluation.bench import Bench, bounded, resampled_estimate
+from clew.tickets.evaluation.bench import Bench, resampled_estimate
 from clew.tickets.evaluation.samples import video_names
 from clew.tickets.evaluation.scoring import Logits
 from clew.training.class_intervals import Figure, class_figures, counted_clusters
@@ -37,18 +37,11 @@ def classes_report(
     by_seed = dict(zip(pictures.seeds, runs, strict=True))
     told_by = class_figures(truth, by_seed, groups, pictures.resamples, np.random.default_rng(0)).as_dict(names)
     reports = [class_report(truth, run, names) for run in runs]
-    for key in ("macro_auc", "accuracy"):
-        told_by[key] = _bounded(told_by[key])
     for at, one in enumerate(told_by["classes"]):
-        one["auc"] = _bounded(one["auc"])
         one |= {"count": reports[0]["classes"][at]["count"], **_rates(truth, runs, groups, pictures, at)}
     confusion = np.mean([report["confusion"] for report in reports], axis=0).tolist()
     facts = {key: reports[0][key] for key in ("names", "absent", "unknown")}
     return {**told_by, "confusion": confusion, **facts, "seeds": len(runs)}
-
-
-def _bounded(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if found is None else bounded(found)
 
 
 def _rates(truth: Array, runs: Sequence[Array], clusters: Array, pictures: Bench, k: int) -> dict[str, Any]:
@@ -66,7 +59,7 @@ def _rates(truth: Array, runs: Sequence[Array], clusters: Array, pictures: Bench
             found[name] = None
             continue
         estimate = resampled_estimate(bench, values, partial(_share, name, member, calls))
-        found[name] = bounded(Figure(estimate, counted).interval().as_dict())
+        found[name] = Figure(estimate, counted).interval().within().as_dict()
     return found
 
 

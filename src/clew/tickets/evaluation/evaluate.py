@@ -19,7 +19,7 @@ from clew.tickets.evaluation.findings import headline, warnings_of
 from clew.tickets.evaluation.models import Model, choose_model
 from clew.tickets.evaluation.parts import parts
 from clew.tickets.evaluation.robustness import has_videos, robustness
-from clew.tickets.evaluation.samples import usable, video_names
+from clew.tickets.evaluation.samples import SPLITS, usable, video_names
 from clew.tickets.evaluation.scoring import Logits, score, subject_of
 from clew.training.data import Samples
 from clew.training.score import fake_probability
@@ -28,7 +28,6 @@ EVALUATION = "evaluation.json"
 FORMAT = 1
 RESAMPLES, LIMIT = 1000, 2000
 STAGES = 4  # of measuring: the whole, its parts, calibration, classes
-SPLITS = ("train", "val", "test")
 
 
 def evaluate(
@@ -68,7 +67,7 @@ def evaluate(
 
     FIGURES: {auc, accuracy, eer, ap: INTERVAL, rows, reals, fakes, clusters, reason}; parts have auc and accuracy.
     """
-    _check(stores, split, limit, resamples)
+    _check(stores, split, limit, resamples, out)
     chosen = choose_model(model, method, level)
     opened = [open_store(path) for path in stores]
     classes = chosen.classes if len(chosen.classes) > 2 else ()
@@ -95,7 +94,7 @@ def evaluate(
     return result
 
 
-def _check(stores: Sequence[Path | str], split: str, limit: int, resamples: int) -> None:
+def _check(stores: Sequence[Path | str], split: str, limit: int, resamples: int, out: Path | str | None) -> None:
     if not stores:
         raise ClewError("expected at least one crop store to evaluate on.")
     if split not in SPLITS:
@@ -104,6 +103,8 @@ def _check(stores: Sequence[Path | str], split: str, limit: int, resamples: int)
         raise ClewError(f"--limit {limit}: expected a number of pictures, or 0 for all.")
     if not 100 <= resamples <= 100_000:
         raise ClewError(f"--resamples {resamples}: expected 100 to 100000.")
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise ClewError(f"{out} is a file, not a folder for scores: choose another --out.")
 
 
 def _scored(model: Model, loaded: Sequence[Samples], out: Path | None, progress: Progress) -> list[list[Logits]]:

@@ -14,6 +14,8 @@ from clew.tickets.runs import DENSE
 from clew.tickets.ticket import Ticket, load_ticket
 from clew.training.choices import Choices
 
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True)
 class Member:
@@ -84,6 +86,8 @@ def choices_of(header: dict[str, Any]) -> Choices:
         found = Choices(**header["choices"])
     except (KeyError, TypeError, ClewError):
         return Choices()
+    if found.threads > MOST_THREADS:  # torch would take memory for each of them
+        return replace(found, threads=1, device="cpu", devices=1, compile=False)
     if found.device != "cpu" and not torch.cuda.is_available():
         return Choices(threads=found.threads)
     return replace(found, devices=1, compile=False)
@@ -98,6 +102,11 @@ def classes_of(header: dict[str, Any]) -> list[str]:
     return ["real", "fake"] if count == 2 else ["real", *(f"class {at}" for at in range(1, count))]
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path stands for a run or a ladder; one that is not there does, unless it is named like a ticket."""
+    return path.is_dir() or not (path.exists() or path.suffix == ".safetensors")
+
+
 def choose_model(path: Path | str, method: str = "", level: float | None = None) -> Model:
     """The model that a run of `clew train`, a ladder or a ticket file stands for.
 
@@ -105,7 +114,7 @@ def choose_model(path: Path | str, method: str = "", level: float | None = None)
     ClewError that lists what there is when there is no such entry.
     """
     path = Path(path)
-    if path.is_dir() or not path.exists():
+    if is_folder(path):
         return _of_ladder(open_ladder(path), method or DENSE, level)
     if method or level is not None:
         raise ClewError(f"{path} is one ticket: --method and --level choose among those of a ladder; leave them out.")
@@ -117,7 +126,7 @@ def choose_model(path: Path | str, method: str = "", level: float | None = None)
 def all_members(path: Path | str, method: str = "", level: float | None = None) -> list[Member]:
     """The tickets of a model, or all of a ladder's where neither `method` nor `level` is named; each file once."""
     path = Path(path)
-    if method or level is not None or path.is_file():
+    if method or level is not None or not is_folder(path):
         return list(choose_model(path, method, level).members)
     ladder = open_ladder(path)
     files = dict.fromkeys(entry["ticket"] for entry in ladder.facts["entries"])

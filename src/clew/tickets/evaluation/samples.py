@@ -15,6 +15,8 @@ from clew.media.pictures import resize
 from clew.tickets.evaluation.corruptions import corruptions
 from clew.training.data import Samples, load_split
 
+SPLITS = ("train", "val", "test")
+
 
 def usable(store: CropStore, split: str, classes: Sequence[str] = ()) -> Samples:
     """The usable samples of a split of one store, of one class or of both; raises ClewError where there are none."""

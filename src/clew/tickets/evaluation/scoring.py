@@ -25,6 +25,7 @@ from clew.training.score import BATCH, logits_of
 
 Logits = NDArray[np.float32]
 CHUNK = 4 * BATCH  # crops held at once; a multiple of the batch, so that chunks change no bit
+LARGE = 512  # pixels of a side
 VERSION = 1  # of how scores are made: kept ones of another version are made again
 SCORES = "scores"
 
@@ -74,7 +75,7 @@ def score(members: Sequence[Member], samples: Samples, subject: Subject, out: Pa
     task.advance(len(samples) * (len(members) - len(missing)))
     if missing:
         for member, made in zip(missing, _computed(missing, samples, task), strict=True):
-            _check(member, made)
+            check_finite(member, made)
             found[member.seal] = made
             if out is not None:
                 write_table(_place(out, member, subject), _table(samples, made, _key(member, subject)))
@@ -84,8 +85,9 @@ def score(members: Sequence[Member], samples: Samples, subject: Subject, out: Pa
 def _computed(members: Sequence[Member], samples: Samples, task: Task) -> list[Logits]:
     nets = [_network(member) for member in members]
     parts: list[list[Logits]] = [[] for _ in members]
-    for start in range(0, len(samples), CHUNK):
-        chunk = take(samples, np.arange(start, min(start + CHUNK, len(samples))))
+    step = min(_chunk(size) for _, size in nets)
+    for start in range(0, len(samples), step):
+        chunk = take(samples, np.arange(start, min(start + step, len(samples))))
         held: dict[int, Samples] = {}
         for member, (net, size), done in zip(members, nets, parts, strict=True):
             if size not in held:
@@ -106,13 +108,19 @@ def placed(module: nn.Module, choices: Choices) -> nn.Module:
     return choices.place(module).to(choices.device)
 
 
+def _chunk(size: int) -> int:
+    """Crops held at once: fewer where they are large, and always whole batches."""
+    return CHUNK if size <= LARGE else BATCH
+
+
 def _read(chunk: Samples, size: int) -> Samples:
     crops = chunk.crops(np.arange(len(chunk)), size)
     parts = (chunk.stores, chunk.split, chunk.rows, chunk.labels, chunk.places, chunk.classes)
     return _Held(*parts, held=crops)
 
 
-def _check(member: Member, logits: Logits) -> None:
+def check_finite(member: Member, logits: Logits) -> None:
+    """Raises ClewError naming the ticket whose logits (N, K) are not all finite."""
     broken = int(np.count_nonzero(~np.isfinite(logits).all(axis=1)))
     if broken:
         raise ClewError(f"{member.path} gives logits that are NaN or infinite for {broken} of {len(logits)} samples.")

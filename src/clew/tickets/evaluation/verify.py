@@ -12,7 +12,8 @@ from clew.base.progress import SILENT, Progress, Task
 from clew.datasets.store import CropStore, open_store
 from clew.tickets import masks
 from clew.tickets.evaluation.models import Member, all_members, classes_of
-from clew.tickets.evaluation.scoring import placed
+from clew.tickets.evaluation.samples import SPLITS
+from clew.tickets.evaluation.scoring import check_finite, placed
 from clew.tickets.one_run import ticket_metrics
 from clew.training.blended import load_part
 from clew.training.choices import thread_count
@@ -100,6 +101,9 @@ def _promises(member: Member) -> dict[str, dict[str, float]]:
     """By split the numbers that a ticket promises; raises ClewError when there are none."""
     splits = member.header["metrics"] if isinstance(member.header["metrics"], dict) else {}
     found = {str(split): dict(_numbers(figures)) for split, figures in splits.items() if isinstance(figures, dict)}
+    strange = sorted(set(found) - set(SPLITS))
+    if strange:
+        raise ClewError(f"{member.path} promises figures on a split '{strange[0]}'. Known: {', '.join(SPLITS)}.")
     if not any(found.values()):
         raise ClewError(
             f"{member.path} promises no figures (imported weights were not measured here): "
@@ -149,6 +153,7 @@ def _checked(
         samples = _samples(member, stores, split, names, loaded)
         with thread_count(choices.threads):
             logits = logits_of(placed(net, choices), samples, ticket.config.input_size, choices)
+        check_finite(member, logits)
         if logits.shape[1] != len(names):
             raise ClewError(f"{member.path}: its network tells {logits.shape[1]} classes, its header {len(names)}.")
         found, rows = ticket_metrics(samples, logits), _videos(samples)

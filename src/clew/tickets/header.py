@@ -1,0 +1,129 @@
+"""The header of a ticket file, from its JSON text: hostile until it is shown not to be; needs no torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+FORMAT = 1
+REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
+MOST_SIZE, MOST_CLASSES = 4096, 10_000  # pixels of a side; outputs of a network
+MOST_WEIGHTS = 2**30
+LONGEST_NUMBER = 18  # digits, so that every whole number has 64 bits
+OBJECTS = ("detector", "search", "sparsity", "shapes", "metrics")
+
+
+def parse_header(text: str) -> dict[str, Any]:
+    """The header in its JSON text; raises ValueError when it is not that of a ticket which can be used here.
+
+    Numbers are finite, texts can be written again, and what others look into is of the right kind and size.
+    """
+    header = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no object")
+    lacking = [key for key in REQUIRED if key not in header]
+    if lacking:
+        raise ValueError(f"its header lacks {', '.join(lacking)}")
+    if header["format"] != FORMAT:
+        raise ValueError(f"it has format {header['format']}, this version of Clew reads {FORMAT}")
+    for key in OBJECTS:
+        _expect(isinstance(header[key], dict), key, "an object")
+    for part in _texts(header):
+        part.encode()  # half a surrogate pair raises a ValueError
+    _check_detector(header["detector"])
+    _check_rest(header)
+    _check_shapes(header["shapes"])
+    return header
+
+
+def _whole(text: str) -> int:
+    if len(text.lstrip("-")) > LONGEST_NUMBER:
+        raise ValueError("its header holds a number out of range")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError("its header holds a number that is NaN or infinite")
+    return value
+
+
+def _texts(found: Any) -> Iterator[str]:
+    """Every text in a JSON value, the names of fields with them."""
+    if isinstance(found, str):
+        yield found
+    for part in (*found, *found.values()) if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from _texts(part)
+
+
+def _check_detector(found: dict[str, Any]) -> None:
+    for key in ("name", "input_size"):
+        _expect(key in found, "detector", f"a {key}")
+    for key in found:
+        _expect(key in ("name", "input_size", "classes", "options"), "detector", f"no field {key!r:.40}")
+    _expect(isinstance(found["name"], str) and 0 < len(found["name"]) <= 200, "detector", "a short name")
+    size, classes, options = found["input_size"], found.get("classes", 2), found.get("options", {})
+    _expect(_counts(size, MOST_SIZE), "detector", f"an input_size from 1 to {MOST_SIZE} pixels")
+    _expect(_counts(classes, MOST_CLASSES), "detector", f"1 to {MOST_CLASSES} classes")
+    plain = isinstance(options, dict) and all(isinstance(value, int | float | str) for value in options.values())
+    _expect(plain, "detector", "options that are numbers, texts, true or false")
+
+
+def _check_rest(header: dict[str, Any]) -> None:
+    """The fields that are looked into without a further check."""
+    _expect(isinstance(header["protocol"], str), "protocol", "a text")
+    names, data, outputs = header.get("classes"), header["data"], max(2, header["detector"].get("classes", 2))
+    if names:
+        told = isinstance(names, list) and len(names) == outputs and _all_texts(names)
+        _expect(told, "classes", f"a name for each of {outputs} classes")
+    _expect(isinstance(data, list) and all(isinstance(one, dict) for one in data), "data", "a list of stores")
+    for one in data:
+        _expect(_all_texts([one.get("name"), one.get("hash"), *one.values()]), "data", "stores by name and hash")
+    search = header["search"]
+    _expect(isinstance(search.get("seed") or 0, int), "search", "a whole number as seed")
+    level = search.get("level") or 0
+    _expect(isinstance(level, int | float) and 0 <= level < 1, "search", "a level from 0 to 1")
+    for one in header["metrics"].values():
+        _expect(isinstance(one, dict) and _all_numbers(one.values()), "metrics", "figures by split")
+    counts = [value for key, value in header["sparsity"].items() if key != "layers"]
+    _expect(_all_numbers(counts), "sparsity", "a share and counts")
+    _check_optional(header)
+
+
+def _check_optional(header: dict[str, Any]) -> None:
+    """The fields that may be null."""
+    point, source = header.get("operating_point"), header.get("source")
+    if point is not None:
+        _expect(isinstance(point, dict) and _all_numbers([point.get("fpr")]), "operating_point", "a rate and points")
+    if source is not None:
+        _expect(isinstance(source, dict), "source", "an object")
+        _expect(
+            _all_texts(source.get(key) for key in ("file", "sha256", "form")), "source", "a file, its hash and form"
+        )
+
+
+def _check_shapes(found: dict[str, Any]) -> None:
+    weights = 0
+    for shape in found.values():
+        _expect(isinstance(shape, list) and all(_counts(side, MOST_WEIGHTS, 0) for side in shape), "shapes", "sizes")
+        weights += math.prod(shape)
+    _expect(weights <= MOST_WEIGHTS, "shapes", f"at most {MOST_WEIGHTS:,} weights")
+
+
+def _counts(value: Any, most: int, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _all_texts(found: Any) -> bool:
+    return all(isinstance(one, str) for one in found)
+
+
+def _all_numbers(found: Any) -> bool:
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in found)
+
+
+def _expect(holds: bool, key: str, what: str) -> None:
+    if not holds:
+        raise ValueError(f"its header's '{key}' is not as expected: {what}")
