@@ -19,7 +19,7 @@ if __name__ == "__main__":
         training=TrainSettings(epochs=3, batch_size=8, lr=3e-3), executor=LocalExecutor(2),
     )
 """
-KILLS = 10
+KILLS = 5
 
 
 def content(folder):
@@ -31,7 +31,7 @@ def start(script, *folders):
     return subprocess.Popen([sys.executable, str(script), *map(str, folders)], stderr=subprocess.DEVNULL)
 
 
-def test_ten_kills_change_no_byte(store_path, tmp_path):
+def test_kills_change_no_byte(store_path, tmp_path):
     script, whole, killed = tmp_path / "search.py", tmp_path / "whole", tmp_path / "killed"
     script.write_text(SCRIPT)
     began = time.monotonic()

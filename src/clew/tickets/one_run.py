@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import torch
-from lightning_fabric import Fabric
 
 from clew.base.errors import ClewError
 from clew.base.files import read_json, write_json
@@ -44,6 +43,9 @@ from clew.training.operating import operating_points
 from clew.training.score import fake_probability, logits_of
 from clew.training.selection import score_of
 from clew.training.weights import State, load_state, save_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SCORED = ("val", "test")
 CHECKPOINT = ".checkpoint"

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_softmax
 
 from clew.base.errors import ClewError
@@ -121,6 +120,8 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike, weights: npt.
 
 def _fit(values: Array, truth: Array, weights: Array) -> tuple[float, bool]:
     """The temperature, and whether a limit set it."""
+    from scipy.optimize import minimize_scalar  # half a second to import
+
     nll = _nll(values, truth, weights)
     low, high = math.log(LOWEST), math.log(HIGHEST)
     # convex in 1 / T, so there is one valley in log T
@@ -138,6 +139,8 @@ def _fit(values: Array, truth: Array, weights: Array) -> tuple[float, bool]:
 
 def _sharpest(values: Array, weights: Array) -> float:
     """Log of the lowest temperature, at most 1, at which the mean confidence is no higher than N pictures bear."""
+    from scipy.optimize import brentq
+
     confidence, most = _confidence(values, weights), _most_confident(len(values))
     if confidence(1.0) >= most:
         return 0.0

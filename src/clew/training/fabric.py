@@ -6,16 +6,16 @@ import logging
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from clew.training.choices import Choices, check_device
 from clew.training.processes import Here, Report, together
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
 BACKEND = {"cpu": "gloo", "cuda": "nccl"}
@@ -23,29 +23,13 @@ PATIENCE = timedelta(minutes=30)  # of a process that waits for the others
 CHATTER = ("find_unused_parameters=True was specified", "Grad strides do not match bucket view strides")
 
 
-class _Place(LightningEnvironment):
-    """A process's number among ours; whatever torchrun or a cluster told about theirs is not asked."""
-
-    def __init__(self, rank: int) -> None:
-        super().__init__()
-        self.rank = rank
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        """That `together` begins the processes."""
-        return True
-
-    def local_rank(self) -> int:
-        """This process's number."""
-        return self.rank
-
-    def node_rank(self) -> int:
-        """All are on one machine."""
-        return 0
-
-
 def make_fabric(choices: Choices, rank: int = 0) -> Fabric:
     """The Fabric for some choices in the process `rank`; raises ClewError where the device is not there."""
+    from lightning_fabric import Fabric  # seconds to import, and a mistake is to be told at once
+    from lightning_fabric.strategies import DDPStrategy
+
+    from clew.training.rank import Rank
+
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its start-up lines tell users nothing
     check_device(choices.device, choices.devices)
     # not every network uses all of its parameters in each step: mi_net's weights of losses, heads of outside networks
@@ -55,7 +39,7 @@ def make_fabric(choices: Choices, rank: int = 0) -> Fabric:
         devices=choices.devices,
         strategy=many,
         precision=PRECISION[choices.precision],  # type: ignore[arg-type]
-        plugins=[_Place(rank)],
+        plugins=[Rank(rank)],
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,6 +19,9 @@ from clew.training.fabric import Objective, mean_over
 from clew.training.feeds import Feed
 from clew.training.repeatable import repeatable
 from clew.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Positions = NDArray[np.int64]
 LEAST_SHARE = 2  # pictures of a process: BatchNorm of features cannot do with one

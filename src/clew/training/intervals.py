@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from clew.base.errors import ClewError
 from clew.training.metrics import Array, blocks
@@ -65,7 +65,7 @@ class Spread:
 @lru_cache(maxsize=4096)
 def quantile(degrees: int) -> float:
     """Student's t with `degrees` of freedom, exceeded in 5 % of cases."""
-    return float(stats.t.ppf(1 - TAIL, degrees))
+    return float(special.stdtrit(degrees, 1 - TAIL))
 
 
 def spread(values: npt.ArrayLike, resampled_means: npt.ArrayLike, clusters: int) -> Spread:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -33,6 +33,9 @@ from clew.training.selection import validation_score
 from clew.training.settings import TrainSettings
 from clew.training.troubles import in_words
 from clew.training.weights import State, save_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Report = Callable[[float, str], None]
 CHECKPOINT_SECONDS = 30.0

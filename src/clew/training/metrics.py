@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from clew.base.errors import ClewError
 
@@ -18,11 +17,15 @@ BLOCK = 2**18  # weights worked on at once: 2 MB of float64, about what a core's
 
 def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Area under the ROC curve of labels (N,) and scores (N,), ties counted half; raises ClewError."""
+    from sklearn.metrics import roc_auc_score  # a second to import
+
     return float(roc_auc_score(*_checked(labels, scores)))
 
 
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Sum of precision times the step in recall, fakes being what is sought; raises ClewError."""
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(*_checked(labels, scores)))
 
 
@@ -34,6 +37,8 @@ def accuracy(labels: npt.ArrayLike, prob: npt.ArrayLike, threshold: float = 0.5)
 
 def eer(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Equal error rate: where reals called fake (FPR) = fakes called real, on the ROC joined by lines."""
+    from sklearn.metrics import roc_curve
+
     fpr, tpr, _ = roc_curve(*_checked(labels, scores))
     return float(_crossing(fpr[:, None], tpr[:, None])[0])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from clew.base.errors import ClewError
 from clew.training.checked_fields import COUNT, MOST, Number, checked_fields
@@ -131,7 +131,7 @@ def _threshold(reals: Array, values: Array, fpr: float) -> float:
 def _upper_limit(rate: float, count: float) -> float:
     """The upper 95 % limit of Clopper and Pearson of a rate found among so many."""
     hits = rate * count
-    return 1.0 if hits >= count else float(stats.beta.ppf(SURE, hits + 1, count - hits))
+    return 1.0 if hits >= count else float(special.betaincinv(hits + 1, count - hits, SURE))
 
 
 def _resolved(effective: float, fpr: float) -> bool:

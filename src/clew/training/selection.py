@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 
@@ -14,6 +15,9 @@ from clew.training.class_metrics import class_probabilities, macro_auc, per_vide
 from clew.training.data import Samples
 from clew.training.fabric import gather
 from clew.training.score import fake_probability, logits_of
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Score = tuple[float, float]
 
