@@ -36,7 +36,7 @@ def publish(out: Path) -> Path:
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=60, size=64)
+    write_pictures(out / "people", "folder", people=40, size=64)
     clew.crop_dataset(out / "people", "folder", out / "store")
     ticket = clew.import_weights(publish(out), "cnn5", out / "published.safetensors", input_size=64)
     print(f"{ticket.header['source']['form']}, classes {ticket.classes}")

@@ -30,6 +30,8 @@ from pathlib import Path
 tests, folder, plans = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 sys.path.insert(0, tests)
 
+import lightning_fabric.strategies, scipy.optimize, sklearn.metrics  # which are imported when they are used
+
 from clew.cli.main import run
 from clew.reports import ladder_page  # imported once, before any process begins
 from clew.tickets import search

@@ -19,7 +19,7 @@ if __name__ == "__main__":
         training=TrainSettings(epochs=3, batch_size=8, lr=3e-3), executor=LocalExecutor(2),
     )
 """
-KILLS = 5
+KILLS = 3
 
 
 def content(folder):

@@ -9,6 +9,8 @@ SCRIPT = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 
+import lightning_fabric.strategies, scipy.optimize, sklearn.metrics  # which are imported when they are used
+
 from clew.datasets.store import open_store
 from clew.detectors import initial_state
 from clew.detectors.base import Config
