@@ -13,7 +13,7 @@ from clew.training.settings import TrainSettings
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=60, size=64)
+    write_pictures(out / "people", "folder", people=40, size=64)
     store = clew.crop_dataset(out / "people", "folder", out / "store")
     ladder = clew.find_tickets(
         out / "store",

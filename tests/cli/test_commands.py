@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from clew.cli.main import app
 from clew.tickets.ladder import LADDER
+from command_line import ended
 
 COMMANDS = {
     ("demo",),
@@ -33,7 +34,14 @@ SMALL = ["--detector", "meso4", "--size", "32", "--epochs", "1", "--batch-size",
 
 
 def clew(*words, code=0):
-    """Runs a command in a process of its own; returns (stdout, stderr)."""
+    """Runs a command within this process; returns (stdout, stderr)."""
+    found = ended(*words)
+    assert found.code == code, found.errors
+    return found.out, found.errors
+
+
+def alone(*words, code=0):
+    """Runs a command in a process of its own, as a user does; returns (stdout, stderr)."""
     done = subprocess.run([sys.executable, "-m", "clew.cli.main", *map(str, words)], capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
@@ -58,7 +66,7 @@ def test_help_has_an_example_and_json(command):
 
 
 def test_version_and_a_light_start():
-    assert clew("--version")[0].startswith("clew 0.")
+    assert alone("--version")[0].startswith("clew 0.")
     code = "import sys, clew, clew.cli.main; print(sorted({'torch', 'pyarrow', 'scipy', 'sklearn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -70,7 +78,7 @@ def test_the_main_job_by_commands(folder_root, tmp_path):
     assert cropped["protocol"] == "as-given-v1, 32 px"
     assert cropped["dropped"] == []
     find = ["tickets", "find", store, *SMALL, "--seeds", "1", "--out", ladder]
-    found = json.loads(clew(*find, "--json")[0])
+    found = json.loads(alone(*find, "--json")[0])
     page = Path(found["page"]).read_text()
     assert found["headline"]["text"].split(".")[0] in page
     shown = json.loads(clew("tickets", "show", ladder, "--json")[0])
@@ -154,7 +162,7 @@ def test_a_ladder_of_another_detector_is_left_alone(store_path, tmp_path):
 
 
 def test_wrong_usage_is_exit_code_2():
-    assert "No such option" in clew("tickets", "show", "--frobnicate", code=2)[1]
+    assert "No such option" in alone("tickets", "show", "--frobnicate", code=2)[1]
 
 
 def test_ctrl_c_says_that_nothing_is_lost(store_path, tmp_path):

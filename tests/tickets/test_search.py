@@ -22,15 +22,16 @@ from clew.tickets.settings import SearchSettings
 from clew.tickets.ticket import Ticket, load_ticket
 from clew.training.settings import TrainSettings
 from clew.training.weights import load_state
+from method_stores import Inline
 
 CONFIG = Config("meso4", 32)
 TRAINING = TrainSettings(epochs=2, batch_size=16, lr=3e-3)
 SETTINGS = SearchSettings(CONFIG, levels=(0.5, 0.8), seeds=(0, 1), training=TRAINING)
-ONE = LocalExecutor(1)
+ONE = Inline()
 
 
-def run(store_path, out, **changes):
-    return search([store_path], replace(SETTINGS, **changes), out, executor=ONE)
+def run(store_path, out, executor=ONE, **changes):
+    return search([store_path], replace(SETTINGS, **changes), out, executor=executor)
 
 
 @pytest.fixture(scope="module")
@@ -369,7 +370,7 @@ def test_a_failing_training_loses_nothing_that_is_finished(store_path, tmp_path)
     with pytest.raises(
         ClewError, match=r"1 of 7 trainings failed .1 more wait for them.*dense-s0\.safetensors is not a"
     ):
-        run(store_path, out, methods=("imp", "one-shot", "random"), seeds=(0,))
+        run(store_path, out, LocalExecutor(1), methods=("imp", "one-shot", "random"), seeds=(0,))
     assert (out / "unfinished/random-of-imp-s0-80.json").exists(), "what could be done was done"
     dense.write_bytes(whole)
     ladder = run(store_path, out, methods=("imp", "one-shot", "random"), seeds=(0,))
