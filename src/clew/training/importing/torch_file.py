@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def load_weights(path: Path) -> State:
 
 def _load(path: Path) -> Any:
     try:
-        with path.open("rb") as handle:  # given the path, it would go by the name
+        with path.open("rb") as handle, warnings.catch_warnings():  # given the path, it would go by the name
+            warnings.simplefilter("ignore")  # of what is refused anyway: one line is told
             return torch.load(handle, map_location="cpu", weights_only=True)
     except _BROKEN as error:
         raise ClewError(f"{path} {_why(error)}.") from None
