@@ -19,7 +19,8 @@ from command_line import FAST, clew
 TESTS = Path(__file__).resolve().parents[1]
 NET = ["--size", "32", "--epochs", "4", "--batch-size", "16", "--lr", "3e-3", *FAST]
 TRAIN = ["train"]
-KILLS = {"train": 10}  # of a search there are others in tests/tickets
+FIND = ["tickets", "find", "--method", "imp", "--sparsity", "0.5", "--seeds", "1", "--rewind", "step:3"]
+KILLS = {"train": 10, "find": 10}
 
 # Each try is a process of its own, forked after the imports so that its start costs no time, and killed as a whole; a
 # checkpoint is written after every step.
@@ -101,7 +102,7 @@ def killed(store_path, tmp_path_factory):
     (folder / "script.py").write_text(SCRIPT)
     plans = {
         name: ([*words, str(store_path), "--detector", "meso4", *NET], KILLS[name])
-        for name, words in (("train", TRAIN),)
+        for name, words in (("train", TRAIN), ("find", FIND))
     }
     arguments = [sys.executable, folder / "script.py", TESTS, folder, json.dumps(plans)]
     done = subprocess.run(arguments, capture_output=True, text=True)
