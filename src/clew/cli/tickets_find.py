@@ -23,10 +23,16 @@ def find(
     detector: options.Detector,
     out: Annotated[Path, typer.Option(help="Ladder to write, or to go on with.")],
     method: Annotated[
-        str, typer.Option(help="imp, one-shot and the control random, with commas.")
+        str,
+        typer.Option(
+            help="With commas: imp, one-shot, gradual, snip, grasp, synflow; the controls random, shuffled, reinit."
+        ),
     ] = "imp,one-shot,random",
     scope: Annotated[str, typer.Option(help="global: one threshold; local: one per layer.")] = "global",
-    rewind: Annotated[str, typer.Option(help="none, init or step:K.")] = "init",
+    score: Annotated[
+        str, typer.Option(help="What weights are ranked by: magnitude, or magnitude-per-mac, for speed.")
+    ] = "magnitude",
+    rewind: Annotated[str, typer.Option(help="none, init, step:K or lr.")] = "init",
     sparsity: Annotated[
         str, typer.Option(help="Target sparsities, rising.  [default: 0.2,0.4,0.6,0.8]", show_default=False)
     ] = "",
@@ -85,6 +91,7 @@ def find(
         classes=classes,
         methods=[name.strip() for name in method.split(",")],
         scope=scope,
+        score=score,
         rewind=rewind,
         levels=levels,
         seeds=seeds,

@@ -9,7 +9,18 @@ MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
 NONE = "\N{EN DASH}"
 
-_METHODS = {"dense": "Dense", "imp": "IMP", "one-shot": "One-shot", "random": "Random"}
+_METHODS = {
+    "dense": "Dense",
+    "imp": "IMP",
+    "one-shot": "One-shot",
+    "gradual": "Gradual",
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "synflow": "SynFlow",
+    "random": "Random",
+    "shuffled": "Shuffled",
+    "reinit": "Reinitialised",
+}
 
 
 def number(value: float | None, digits: int = 3, signed: bool = False) -> str:

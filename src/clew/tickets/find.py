@@ -35,6 +35,7 @@ def find_tickets(
     classes: str = "binary",
     methods: Sequence[str] = ("imp", "one-shot", "random"),
     scope: str = "global",
+    score: str = "magnitude",
     rewind: str = "init",
     levels: Sequence[float] = LEVELS,
     seeds: int = 3,
@@ -55,7 +56,8 @@ def find_tickets(
 ) -> Ladder:
     """Searches for tickets of a detector on crop stores, and returns the ladder written to `out`.
 
-    `levels` are target sparsities; `rewind` none, init or step:K; `start` weights to begin with and to rewind to;
+    `levels` are target sparsities; `scope` global or local; `score` magnitude or magnitude-per-mac; `rewind` none,
+    init, step:K or lr; `start` weights to begin with and to rewind to;
     `input_size` in pixels (None: the detector's own) and `options` (its keywords) as for `build`; `classes` binary,
     or method: real and each manipulation method; `margin` in AUC; `fpr` the false positive rate of the operating
     point. `precision` fp32, bf16 or auto, `memory_format` contiguous, channels-last or auto, `device` cpu, cuda or
@@ -74,6 +76,7 @@ def find_tickets(
         detector=config,
         methods=tuple(sorted(methods)),
         scope=scope,
+        score=score,
         rewind=rewind,
         levels=tuple(float(level) for level in levels),
         seeds=tuple(range(first_seed, first_seed + seeds)),

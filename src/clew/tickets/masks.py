@@ -48,28 +48,35 @@ def is_nested(inner: Mask, outer: Mask) -> bool:
 
 
 def prune(weights: Weights, mask: Mask, target: float, scope: str) -> Mask:
-    """Removes the living weights of least magnitude until `target` of all prunable weights are gone.
+    """`prune_least` by magnitude (Han et al. 2015; Frankle & Carbin 2019)."""
+    return prune_least({name: np.abs(values) for name, values in weights.items()}, mask, target, scope)
 
-    `global`: one ranking over all tensors (Han et al. 2015; Frankle & Carbin 2019); `local`: one per tensor, each
-    to the target. The total is exact to within half a weight; of equal magnitudes the one that comes first (in the
-    tensors' order, then C order) goes first. Dead weights stay dead. Raises ClewError for an unknown scope, or
-    when the mask is sparser than the target already.
+
+def prune_least(scores: Weights, mask: Mask, target: float, scope: str) -> Mask:
+    """Removes the living weights of least score until `target` of all prunable weights are gone.
+
+    `global`: one ranking over all tensors; `local`: one per tensor, each to the target. The total is exact to within
+    half a weight; of equal scores the one that comes first (in the tensors' order, then C order) goes first. Dead
+    weights stay dead. Raises ClewError for an unknown scope, scores that are not finite, or when the mask is sparser
+    than the target already.
     """
     names = list(mask)
     gone = round(target * prunable_count(mask))
     if scope == "global":
-        return _prune_together(weights, mask, names, gone)
+        return _prune_together(scores, mask, names, gone)
     if scope == "local":
         dead = [int((~mask[name]).sum()) for name in names]
         counts = _share([mask[name].size for name in names], dead, target, gone)
-        parts = (_prune_together(weights, mask, [n], c) for n, c in zip(names, counts, strict=True))
+        parts = (_prune_together(scores, mask, [n], c) for n, c in zip(names, counts, strict=True))
         return {name: kept for part in parts for name, kept in part.items()}
     raise unknown_name("scope", scope, SCOPES)
 
 
-def _prune_together(weights: Weights, mask: Mask, names: list[str], gone: int) -> Mask:
+def _prune_together(scores: Weights, mask: Mask, names: list[str], gone: int) -> Mask:
     alive = np.concatenate([mask[name].reshape(-1) for name in names])
-    size = np.concatenate([np.abs(weights[name]).reshape(-1) for name in names])
+    size = np.concatenate([scores[name].reshape(-1) for name in names])
+    if not np.isfinite(size[alive]).all():
+        raise ClewError("the weights' scores are not all finite: there is no telling which to remove.")
     more = gone - int((~alive).sum())
     if more < 0:
         raise ClewError(f"the mask has {-more} weights fewer than the target asks for: levels must rise.")
@@ -103,6 +110,15 @@ def random_mask(like: Mask, seed: int) -> Mask:
     for name, kept in like.items():
         ranks = np.random.default_rng(stable_seed("random mask", seed, name)).permutation(kept.size)
         drawn[name] = (ranks < int(kept.sum())).reshape(kept.shape)
+    return drawn
+
+
+def shuffled_mask(like: Mask, seed: int) -> Mask:
+    """`like` with the places of each tensor shuffled: every tensor keeps its density, each mask has its own lots."""
+    drawn = {}
+    for name, kept in like.items():
+        order = np.random.default_rng(stable_seed("shuffled mask", seed, remaining(like), name)).permutation(kept.size)
+        drawn[name] = kept.reshape(-1)[order].reshape(kept.shape)
     return drawn
 
 

@@ -5,31 +5,25 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
-import torch
 
-from clew.base.errors import ClewError
 from clew.base.files import read_json, write_json
-from clew.base.hashing import stable_seed
 from clew.datasets.index import write_table
 from clew.datasets.store import open_store
-from clew.detectors.build import initial_state, network
-from clew.detectors.layers import prunable, uses_per_weight
+from clew.detectors.build import network
+from clew.detectors.layers import uses_per_weight
 from clew.tickets import masks
-from clew.tickets.file import TicketFile, read_ticket, write_ticket
-from clew.tickets.given import given_state
-from clew.tickets.ladder import REWIND, TICKETS, UNFINISHED
+from clew.tickets.file import TicketFile, write_ticket
+from clew.tickets.ladder import REWIND
 from clew.tickets.masks import Mask
-from clew.tickets.methods import methods
-from clew.tickets.runs import DENSE, Rewind, Run
+from clew.tickets.place import Place
+from clew.tickets.runs import DENSE, Run
 from clew.tickets.settings import SearchSettings
-from clew.tickets.ticket import state_in
+from clew.tickets.starting import rewind_saver, start_of
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
 from clew.training.blended import load_part
@@ -38,39 +32,17 @@ from clew.training.calibration import calibrate
 from clew.training.choices import thread_count
 from clew.training.data import Samples
 from clew.training.fabric import spread
-from clew.training.loop import Start, Trained, train
+from clew.training.loop import Trained, train
 from clew.training.operating import operating_points
 from clew.training.score import fake_probability, logits_of
 from clew.training.selection import score_of
-from clew.training.weights import State, load_state, save_state
+from clew.training.weights import State
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 SCORED = ("val", "test")
 CHECKPOINT = ".checkpoint"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a search works: its ladder's folder, its stores, and given weights to start from, if any."""
-
-    ladder: Path
-    stores: tuple[Path, ...]
-    weights: Path | None = None
-    board: Path | None = None  # where TensorBoard looks, if anywhere
-
-    def ticket(self, run: str) -> Path:
-        """The ticket file of a run."""
-        return self.ladder / TICKETS / f"{run}.safetensors"
-
-    def rewind(self, seed: int) -> Path:
-        """The rewind point of a seed."""
-        return self.ladder / REWIND / f"seed-{seed}.safetensors"
-
-    def part(self, run: str, suffix: str) -> Path:
-        """What a run leaves until the search is finished; `.json` comes last and makes the run whole."""
-        return self.ladder / UNFINISHED / f"{run}{suffix}"
 
 
 def do_run(
@@ -102,7 +74,7 @@ def _in_process(
         splits = {
             split: load_part(stores, split, settings.training.blend, settings.classes) for split in ("train", *SCORED)
         }
-        start = _start(place, settings, run, first)
+        start = start_of(place, settings, run, splits["train"], first)
         trained = train(
             settings.detector,
             settings.training,
@@ -111,7 +83,7 @@ def _in_process(
             splits["train"],
             splits["val"],
             run.seed,
-            at_step=_rewind_saver(place, settings, run),
+            at_step=rewind_saver(place, settings, run),
             checkpoint=place.part(run.id, CHECKPOINT),
             keep=True,
             report=report if first else lambda steps, note: None,
@@ -122,54 +94,13 @@ def _in_process(
             return
         report(0, "scoring")
         logits = _logits(settings, trained.state, splits)
-    mask = {name: kept.numpy() for name, kept in start.mask.items()}
+    mask = {name: kept.numpy() for name, kept in trained.mask.items()}
     facts = _facts(settings, run, mask, trained)
     write_table(place.part(run.id, ".parquet"), _scores(splits, logits))
     header = _header(settings, run, facts, data, _measured(settings, splits, logits))
     write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
     write_json(place.part(run.id, ".json"), facts)
     place.part(run.id, CHECKPOINT).unlink(missing_ok=True)  # whoever is killed before this need not train again
-
-
-def _start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
-    """The weights, mask and step that a run starts from; `writes` keeps the rewind point of a dense run."""
-    rewind = Rewind.parse(settings.rewind)
-    if run.method == DENSE:
-        if run.weights_from:
-            parent = read_ticket(place.ticket(run.weights_from))
-            return Start(state_in(parent), mask=_torch_mask(parent.mask), flat=True)
-        return _first_start(place, settings, run, writes)
-    source = read_ticket(place.ticket(run.mask_from))
-    mask = methods.get(run.method).mask(run, source.values, source.mask, settings.scope)
-    if not masks.remaining(mask):
-        raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
-    if run.weights_from:
-        return Start(state_in(read_ticket(place.ticket(run.weights_from))), mask=_torch_mask(mask), flat=True)
-    state, _ = load_state(place.rewind(run.seed))
-    return Start(state, step=rewind.step, mask=_torch_mask(mask))
-
-
-def _first_start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
-    """The dense net's start: fresh weights of this seed, or the given ones."""
-    if place.weights is None:
-        state = initial_state(settings.detector, stable_seed("init", run.seed))
-    else:
-        state = given_state(place.weights, settings.detector, stable_seed("init", run.seed))
-    if settings.rewind == "init" and writes:
-        save_state(place.rewind(run.seed), state)
-    names = prunable(network(settings.detector))
-    return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
-
-
-def _rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
-    rewind = Rewind.parse(settings.rewind)
-    if rewind.kind != "step" or run.method != DENSE:
-        return None
-    return rewind.step, lambda state: save_state(place.rewind(run.seed), state)
-
-
-def _torch_mask(mask: Mask) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(kept) for name, kept in mask.items()}
 
 
 def _logits(settings: SearchSettings, state: State, splits: dict[str, Samples]) -> dict[str, np.ndarray[Any, Any]]:
@@ -258,8 +189,9 @@ def _header(
             "method": run.method,
             "seed": run.seed,
             "scope": settings.scope,
+            "score": settings.score,
             "rewind": settings.rewind,
-            "kind": kind_of(settings.rewind),
+            "kind": kind_of(settings.rewind, run.method),
             "level": run.level,
             "levels": list(settings.levels),
             "start": settings.start,

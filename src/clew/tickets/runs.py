@@ -14,7 +14,7 @@ class Run:
     """One training.
 
     `mask_from`: the run whose weights (or mask, for a control) decide the mask, "" for none; `weights_from`: the
-    run whose weights it goes on with, "" for the rewind point. `budgets`: how many trainings its weights have seen.
+    run whose weights it goes on with, "" for the rewind point. `fresh`: from new weights of its own instead.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Run:
     controls: str = ""
     mask_from: str = ""
     weights_from: str = ""
+    fresh: bool = False
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -58,20 +59,23 @@ def level_name(level: float) -> str:
 
 @dataclass(frozen=True)
 class Rewind:
-    """Where the survivors go back to before they train: none, init or step:K."""
+    """Where the survivors go back to before they train: none, init, step:K, or the learning rate alone (lr).
+
+    `lr`: the weights go on, the schedule of the learning rate begins again (Renda et al. 2020).
+    """
 
     kind: str
     step: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Rewind:
-        """From `none`, `init` or `step:K`; raises ClewError for anything else."""
-        kind, _, step = text.partition(":")
-        if kind in ("none", "init") and not step:
+        """From `none`, `init`, `step:K` or `lr`; raises ClewError for anything else."""
+        kind, colon, step = text.partition(":")
+        if kind in ("none", "init", "lr") and not colon:
             return cls(kind)
         if kind == "step" and step.isascii() and step.isdigit() and int(step) > 0:
             return cls(kind, int(step))
-        raise ClewError(f"unknown rewind '{text}'. Known: none, init, step:K (K = 1, 2, ... steps).")
+        raise ClewError(f"unknown rewind '{text}'. Known: none, init, step:K (K = 1, 2, ... steps), lr.")
 
     def __str__(self) -> str:
         return f"step:{self.step}" if self.kind == "step" else self.kind
@@ -79,4 +83,9 @@ class Rewind:
     @property
     def goes_on(self) -> bool:
         """Whether the weights go on from where they are."""
+        return self.kind in ("none", "lr")
+
+    @property
+    def flat(self) -> bool:
+        """Whether a training that goes on keeps the schedule's last rate."""
         return self.kind == "none"

@@ -34,7 +34,8 @@ from clew.tickets.ladder import (
     open_ladder,
     read_facts,
 )
-from clew.tickets.one_run import Place, do_run, is_whole, run_facts
+from clew.tickets.one_run import do_run, is_whole, run_facts
+from clew.tickets.place import Place
 from clew.tickets.plan import plan
 from clew.tickets.runs import Entry, Rewind, Run
 from clew.tickets.settings import EXTENDABLE, SearchSettings

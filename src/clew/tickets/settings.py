@@ -7,6 +7,7 @@ from typing import Any
 
 from clew.base.errors import ClewError, unknown_name
 from clew.detectors.base import Config
+from clew.tickets.importance import SCORES
 from clew.tickets.masks import SCOPES
 from clew.tickets.methods import methods
 from clew.tickets.runs import Rewind
@@ -23,7 +24,8 @@ EXTENDABLE = ("methods", "seeds", "margin")  # a ladder may grow in these; all e
 class SearchSettings:
     """One search: what is trained, how it is pruned, for which seeds.
 
-    `levels` are target sparsities in (0, 1), rising; `margin` in AUC; `start` says which given weights it starts
+    `levels` are target sparsities in (0, 1), rising; `score` what the methods that look at weights rank them by;
+    `margin` in AUC; `start` says which given weights it starts
     from ("" for fresh ones, else their SHA-256); `classes` real and the manipulation methods that are told apart,
     none where fakes are one class; `fpr` the false positive rate of the tickets' operating point.
     """
@@ -31,6 +33,7 @@ class SearchSettings:
     detector: Config
     methods: tuple[str, ...] = ("imp", "one-shot", "random")
     scope: str = "global"
+    score: str = "magnitude"
     rewind: str = "init"
     levels: tuple[float, ...] = LEVELS
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -52,7 +55,15 @@ class SearchSettings:
             raise ClewError(f"--method {','.join(self.methods)}: a method is named twice.")
         if self.scope not in SCOPES:
             raise unknown_name("scope", self.scope, SCOPES)
-        Rewind.parse(self.rewind)
+        if self.score not in SCORES:
+            raise unknown_name("--score", self.score, SCORES)
+        if Rewind.parse(self.rewind).goes_on:
+            for name in self.methods:
+                if methods.get(name).needs_rewind:
+                    raise ClewError(
+                        f"--method {name} compares starts, and with --rewind {self.rewind} weights go on: "
+                        "--rewind init or step:K."
+                    )
         if not self.levels or not all(0 < level < 1 for level in self.levels):
             raise ClewError(f"--sparsity {_list(self.levels)}: expected numbers between 0 and 1, such as 0.2,0.4,0.8.")
         if any(b <= a for a, b in zip(self.levels, self.levels[1:], strict=False)):

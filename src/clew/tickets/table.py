@@ -100,7 +100,7 @@ def _verdict(cell: Cell, measured: Measured, margin: float) -> Verdict:
     if ticket.minus(dense) is None:
         raise ClewError(f"{cell} shares no seed with its dense reference: {ticket.seeds} and {dense.seeds}.")
     random = None if _is_control(cell) else _control(cell, measured)
-    return judge(ticket, dense, random, margin, measured.clusters, cell.rewind)
+    return judge(ticket, dense, random, margin, measured.clusters, cell.rewind, cell.method)
 
 
 def _dense_row(dense: Figures, clusters: int) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, An
         "method": cell.method,
         "scope": cell.scope,
         "rewind": cell.rewind,
-        "kind": kind_of(cell.rewind),
+        "kind": kind_of(cell.rewind, cell.controls or cell.method),
         "target": cell.level,
         **told,
         "auc": figures.auc.interval(measured.clusters).within().as_dict(),

@@ -17,10 +17,18 @@ MINIMUM_SEEDS = 3
 MINIMUM_CLUSTERS = 40
 MOST_SEEDS = 100  # more are never advised
 POOLED_FROM = 0.6
+PRUNED_IN_TRAINING = ("gradual",)
 
 _KINDS = {"init": "winning", "step:": "matching", "none": "pruned", "lr": "pruned"}
 _REWINDS = {"init": "rewound to initialisation", "none": "not rewound", "lr": "learning rate rewound"}
-_METHODS = {"imp": "IMP", "one-shot": "One-shot pruning"}
+_METHODS = {
+    "imp": "IMP",
+    "one-shot": "One-shot pruning",
+    "gradual": "Gradual pruning",
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "synflow": "SynFlow",
+}
 _CONTROL = "random masks of the same layer densities"
 
 
@@ -81,16 +89,25 @@ class _Gap:
         return None
 
 
-def kind_of(rewind: str) -> str:
-    """`winning` (rewound to initialisation), `matching` (to step K) or `pruned` (neither), or ClewError."""
+def kind_of(rewind: str, method: str = "") -> str:
+    """`winning` (rewound to initialisation), `matching` (to step K) or `pruned` (neither), or ClewError.
+
+    The tickets of a method that prunes while it trains are pruned ones, wherever they start from.
+    """
     kind = _KINDS.get("step:" if rewind.startswith("step:") else rewind)
     if kind is None:
         raise ClewError(f"unknown rewind '{rewind}'. Known: none, init, step:K, lr.")
-    return kind
+    return "pruned" if method in PRUNED_IN_TRAINING else kind
 
 
 def judge(
-    ticket: Estimate, dense: Estimate, random: Estimate | None, margin: float, clusters: int, rewind: str
+    ticket: Estimate,
+    dense: Estimate,
+    random: Estimate | None,
+    margin: float,
+    clusters: int,
+    rewind: str,
+    method: str = "",
 ) -> Verdict:
     """The verdict on one level from AUCs by seed, all under the same resamples of C `clusters`.
 
@@ -101,7 +118,7 @@ def judge(
     if against_dense is None:
         raise ClewError("the ticket and its dense reference have no seed in common. Train both for a seed.")
     against_random = None if random is None else _gap(ticket, random, 0.0, clusters)
-    verdict, reason = _decide(against_dense, against_random, kind_of(rewind), clusters)
+    verdict, reason = _decide(against_dense, against_random, kind_of(rewind, method), clusters)
     return Verdict(verdict, reason, against_dense.interval, None if against_random is None else against_random.interval)
 
 
@@ -195,7 +212,7 @@ def headline(rungs: Sequence[Rung], method: str, scope: str, rewind: str, margin
     Levels are tested in a fixed order, each only if all before it held, so that no correction for their
     number is due. `rungs` are of one method, scope and rewind, in any order.
     """
-    name = f"{_METHODS.get(method, method)} ({scope}, {_rewind_words(rewind)})"
+    name = f"{_METHODS.get(method, method)} ({scope}, {_rewind_words(rewind, method)})"
     ladder = sorted(rungs, key=lambda rung: rung.target)
     if not ladder:
         return Headline(method, None, None, None, f"{name} has no level to judge.")
@@ -258,7 +275,9 @@ def _dense_name(rewind: str) -> str:
     return "dense detector" if kind_of(rewind) != "pruned" else "equally long trained dense detector"
 
 
-def _rewind_words(rewind: str) -> str:
+def _rewind_words(rewind: str, method: str) -> str:
+    if method in PRUNED_IN_TRAINING:
+        return "pruned while it trains"
     return _REWINDS.get(rewind, f"rewound to step {rewind.partition(':')[2]}")
 
 

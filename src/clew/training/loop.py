@@ -26,6 +26,7 @@ from clew.training.feeds import Feed, make_feed
 from clew.training.gradients import Gradients
 from clew.training.losses import Losses
 from clew.training.masked import MaskedOptimiser
+from clew.training.pruning import Pruning
 from clew.training.repeatable import quiet_kernels
 from clew.training.schedule import SCHEDULES
 from clew.training.selected import Row, Selected
@@ -46,20 +47,23 @@ LOOK = {"cpu": 1, "cuda": 50}  # steps between two looks at the loss: each makes
 class Start:
     """Where a training begins: weights and buffers, the step of the schedule, the pruning mask.
 
-    `flat` runs the whole training at the schedule's last rate: fine-tuning (Renda et al. 2020, section 3).
+    `flat` runs the whole training at the schedule's last rate: fine-tuning (Renda et al. 2020, section 3). `pruning`:
+    what is pruned on the way.
     """
 
     state: State
     step: int = 0
     mask: dict[str, Tensor] = field(default_factory=dict)  # prunable tensor name -> bool of its shape
     flat: bool = False
+    pruning: Pruning | None = None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left: the selected weights and buffers, and a row of history for each epoch."""
+    """What a training left: the selected weights and buffers, their mask, and a row of history for each epoch."""
 
     state: State
+    mask: dict[str, Tensor]
     history: list[Row]
     best_epoch: int
     pictures: int
@@ -104,7 +108,7 @@ def train(
         with closing(loop.feed):
             loop.run(Checkpoint(checkpoint, loop.identity) if checkpoint is not None else None, keep)
     kept = loop.selected
-    return Trained(kept.best, kept.history, kept.best_epoch, loop.pictures)
+    return Trained(kept.best, loop.optimiser.mask, kept.history, kept.best_epoch, loop.pictures)
 
 
 class _Loop:
@@ -199,6 +203,7 @@ class _Loop:
             self._look()
             if self.fabric.is_global_zero:
                 self.at_step[1](state_of(self.module))
+        self._prune()
         self.module.zero_grad(set_to_none=True)
         if not self.losses.add(self.step, self.gradients.of(positions, self.step, self.feed)):
             self._look()
@@ -206,6 +211,14 @@ class _Loop:
         self.step += 1
         self.pictures += len(positions)
         self.report(1, f"epoch {self.step // self.per_epoch + 1}")
+
+    def _prune(self) -> None:
+        """Prunes what is due before this step."""
+        if self.start.pruning is not None:
+            self._look()
+            mask = self.start.pruning.at(self.step, self.module, self.optimiser.mask)
+            if mask is not None:
+                self.optimiser.hold(mask)
 
     def rate(self) -> float:
         """The learning rate of the step to come."""
@@ -225,7 +238,8 @@ class _Loop:
             score = validation_score(self.module, self.val_split, self.config.input_size, self.choices, self.fabric)
         except FloatingPointError as error:
             raise self._broken(str(error), self.step) from None
-        row = self.selected.take(epoch, self.losses.mean(), score, state_of(self.module))
+        counts = self.start.pruning is None or self.start.pruning.settled(self.step)
+        row = self.selected.take(epoch, self.losses.mean(), score, state_of(self.module), counts)
         self.losses.clear()
         self.each_epoch(row)
 
@@ -254,6 +268,8 @@ class _Loop:
     def save(self, checkpoint: Checkpoint) -> None:
         """Writes all that the training needs to go on; of a finished one, what it leaves."""
         parts = self.selected.parts()
+        if self.start.pruning is not None:
+            parts["mask"] = self.optimiser.mask
         if not self.finished:
             parts |= {"now": state_of(self.module), "adam": self.optimiser.tensors()}
         facts = {"step": self.step, "losses": self.losses.values, "pictures": self.pictures}
@@ -265,6 +281,8 @@ class _Loop:
         self.selected.restore(parts, facts)
         self.step, self.pictures = int(facts["step"]), int(facts["pictures"])
         self.losses.values = [float(value) for value in facts["losses"]]
+        if "mask" in parts:
+            self.optimiser.hold(parts["mask"])
         if not self.finished:
             self.module.load_state_dict(parts["now"])
             self.optimiser.take_up(parts["adam"])
@@ -273,7 +291,8 @@ class _Loop:
     def identity(self) -> str:
         """What makes a checkpoint this training's."""
         facts = [self.config.as_dict(), self.settings.as_dict(), self.choices.as_dict(), self.seed]
-        words = json.dumps([*facts, self.start.step, self.start.flat], sort_keys=True)
+        pruning = sorted(self.start.pruning.targets.items()) if self.start.pruning is not None else None
+        words = json.dumps([*facts, self.start.step, self.start.flat, pruning], sort_keys=True)
         return fingerprint(words, (self.start.state, self.start.mask), (self.train_split, self.val_split))
 
 

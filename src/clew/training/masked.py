@@ -10,8 +10,13 @@ class MaskedOptimiser:
     """An optimiser on a network whose pruned weights are held at exactly zero, whatever momentum or decay say."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, module: nn.Module, mask: dict[str, Tensor]) -> None:
-        weights = dict(module.named_parameters())
-        self.optimiser = optimiser
+        self.optimiser, self.module = optimiser, module
+        self.hold(mask)
+
+    def hold(self, mask: dict[str, Tensor]) -> None:
+        """Holds the weights that `mask` prunes at zero from now on."""
+        weights = dict(self.module.named_parameters())
+        self.mask = mask
         self.pruned = [
             (weights[name], (~kept).to(weights[name].device)) for name, kept in mask.items() if not bool(kept.all())
         ]

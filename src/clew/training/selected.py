@@ -22,12 +22,15 @@ class Selected:
     best_score: Score = (-1.0, float("-inf"))
     history: list[Row] = field(default_factory=list)
 
-    def take(self, epoch: int, loss: float, score: Score, state: State) -> Row:
-        """Takes the outcome of an epoch: its mean loss, its validation score, the weights after it."""
+    def take(self, epoch: int, loss: float, score: Score, state: State, counts: bool = True) -> Row:
+        """Takes the outcome of an epoch: its mean loss, its validation score, the weights after it.
+
+        An epoch that does not count, because the network is still being pruned, is not the best one.
+        """
         row = {"epoch": epoch, "loss": loss, "val_auc": score[0], "val_loss": -score[1]}
         self.history.append(row)
         self.good = (epoch, state)
-        if not self.select or score > self.best_score or not self.best:
+        if counts and (not self.select or score > self.best_score or not self.best):
             self.best, self.best_score, self.best_epoch = state, score, epoch
         return row
 

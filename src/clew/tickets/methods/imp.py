@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.tickets.masks import Mask, Weights, prune
-from clew.tickets.methods.base import methods
+from clew.tickets.masks import Mask
+from clew.tickets.methods.base import Method, Source, methods
 from clew.tickets.runs import Entry, Rewind, Run, dense_id, level_name
 
 
-class IMP:
+class IMP(Method):
     """Each level prunes what the level before it has trained."""
 
     name = "imp"
-    control = False
+    chained = True
 
     def plan(
         self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
@@ -27,9 +27,9 @@ class IMP:
             before = name
         return runs, [Entry(self.name, seed, run.level, "", run.id) for run in runs]
 
-    def mask(self, run: Run, weights: Weights, mask: Mask, scope: str) -> Mask:
+    def mask(self, source: Source) -> Mask:
         """The survivors of least magnitude go."""
-        return prune(weights, mask, run.level, scope)
+        return source.pruned()
 
 
 methods.register("imp")(IMP())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.tickets.masks import Mask, Weights, prune
-from clew.tickets.methods.base import methods
+from clew.tickets.masks import Mask
+from clew.tickets.methods.base import Method, Source, methods
 from clew.tickets.runs import Entry, Rewind, Run, dense_id, level_name
 
 
-class OneShot:
+class OneShot(Method):
     """Every level prunes the dense net. The first is IMP's first, where IMP runs too: trained once."""
 
     name = "one-shot"
-    control = False
 
     def plan(
         self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
@@ -36,9 +35,9 @@ class OneShot:
         own = {run.level: run.id for run in runs}
         return runs, [Entry(self.name, seed, level, "", (same | own)[level]) for level in levels]
 
-    def mask(self, run: Run, weights: Weights, mask: Mask, scope: str) -> Mask:
+    def mask(self, source: Source) -> Mask:
         """The weights of least magnitude go, all at once."""
-        return prune(weights, mask, run.level, scope)
+        return source.pruned()
 
 
 methods.register("one-shot")(OneShot())

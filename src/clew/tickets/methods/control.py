@@ -1,0 +1,44 @@
+"""What controls have in common: a run for every ticket's, trained alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clew.tickets.methods.base import Method, methods
+from clew.tickets.runs import Entry, Rewind, Run, dense_id
+
+
+class Control(Method):
+    """One control for every ticket, from the same start; where weights go on, on from what the ticket went on from.
+
+    The controls of a method that is chained form a chain as its tickets do. `fresh`: from weights of its own.
+    """
+
+    control = True
+    fresh = False
+
+    def source(self, ticket: Entry, first: str, scope: str, rewind: Rewind) -> str:
+        """The run whose mask it is made from; `first`: the first run of a ticket at this level."""
+        return ticket.run
+
+    def plan(
+        self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
+    ) -> tuple[list[Run], list[Entry]]:
+        """A run for each ticket's run; two tickets that share a run share the control."""
+        runs: dict[str, Run] = {}
+        entries = []
+        before: dict[str, str] = {}
+        first: dict[float, Entry] = {}
+        for ticket in tickets:
+            twin = first.setdefault(ticket.level, ticket)
+            source = self.source(ticket, twin.run, scope, rewind)
+            name = f"{self.name}-of-{source}"
+            dense = dense_id(seed)
+            chained = before.get(ticket.method, dense) if methods.get(ticket.method).chained else dense
+            goes_on = chained if rewind.goes_on else ""
+            if name not in runs:
+                owner = next(entry.method for entry in tickets if entry.run == source)
+                runs[name] = Run(name, self.name, seed, ticket.level, owner, source, goes_on, self.fresh)
+            before[ticket.method] = name
+            entries.append(Entry(self.name, seed, ticket.level, ticket.method, name))
+        return list(runs.values()), entries

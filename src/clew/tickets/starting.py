@@ -1,0 +1,110 @@
+"""What a run of a search starts from: weights, step, mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from clew.base.errors import ClewError
+from clew.base.hashing import stable_seed
+from clew.detectors.build import initial_state, network
+from clew.detectors.layers import prunable, uses_per_weight
+from clew.tickets import masks
+from clew.tickets.file import read_ticket
+from clew.tickets.given import given_state
+from clew.tickets.masks import Mask
+from clew.tickets.methods import methods
+from clew.tickets.methods.base import Source
+from clew.tickets.place import Place
+from clew.tickets.runs import DENSE, Rewind, Run
+from clew.tickets.settings import SearchSettings
+from clew.tickets.ticket import state_in
+from clew.training.blended import blend_batch
+from clew.training.data import Samples, epoch_order
+from clew.training.loop import Start, total_steps
+from clew.training.weights import State, load_state, save_state
+
+
+def start_of(place: Place, settings: SearchSettings, run: Run, train_split: Samples, writes: bool) -> Start:
+    """The weights, mask and step that a run starts from; `writes` keeps the rewind point of a dense run."""
+    rewind = Rewind.parse(settings.rewind)
+    if run.method == DENSE:
+        if run.weights_from:
+            parent = read_ticket(place.ticket(run.weights_from))
+            return Start(state_in(parent), mask=_torch_mask(parent.mask), flat=rewind.flat)
+        return _first_start(place, settings, run, writes)
+    state, step = _weights(place, settings, run, rewind)
+    method, source = methods.get(run.method), _source(place, settings, run, state, train_split)
+    mask = method.mask(source)
+    if not masks.remaining(mask):
+        raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
+    pruning = method.pruning(source, step, total_steps(settings.training, len(train_split)))
+    return Start(state, step, _torch_mask(mask), rewind.flat and bool(run.weights_from), pruning)
+
+
+def _weights(place: Place, settings: SearchSettings, run: Run, rewind: Rewind) -> tuple[State, int]:
+    """The weights of a ticket's or control's run, and the step of the schedule that it begins at."""
+    if run.fresh:
+        return initial_state(settings.detector, stable_seed("reinit", run.seed)), 0
+    if run.weights_from:
+        return state_in(read_ticket(place.ticket(run.weights_from))), 0
+    return load_state(place.rewind(run.seed))[0], rewind.step
+
+
+def _source(place: Place, settings: SearchSettings, run: Run, state: State, train_split: Samples) -> Source:
+    """What the run's method may look at."""
+    config = settings.detector
+    if run.mask_from:
+        ticket = read_ticket(place.ticket(run.mask_from))
+        values, mask = ticket.values, ticket.mask
+    else:
+        values = {name: state[name].numpy() for name in prunable(network(config))}
+        mask = masks.full_mask(values)
+
+    def module() -> nn.Module:
+        built = network(config)
+        built.load_state_dict(state)
+        return built
+
+    def examples(count: int) -> tuple[Tensor, Tensor]:
+        return _examples(settings, train_split, run.seed, count)
+
+    uses = uses_per_weight(network(config), config.input_size)
+    return Source(run, settings.scope, settings.score, values, mask, uses, config.input_size, module, examples)
+
+
+def _examples(settings: SearchSettings, split: Samples, seed: int, count: int) -> tuple[Tensor, Tensor]:
+    """Images (N, 3, H, W) in [0, 1] of the training split, not augmented, as many of each class; targets (N,)."""
+    key = stable_seed("examples", seed)
+    chosen = epoch_order(split.targets, key, 0, balance=True)[:count]
+    crops, targets = split.crops(chosen, settings.detector.input_size), split.targets[chosen]
+    if settings.training.blend:
+        crops, targets = blend_batch(crops, targets, np.random.default_rng(key))
+    return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(targets)
+
+
+def _first_start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
+    """The dense net's start: fresh weights of this seed, or the given ones."""
+    if place.weights is None:
+        state = initial_state(settings.detector, stable_seed("init", run.seed))
+    else:
+        state = given_state(place.weights, settings.detector, stable_seed("init", run.seed))
+    if Rewind.parse(settings.rewind).step == 0 and writes:
+        save_state(place.rewind(run.seed), state)
+    names = prunable(network(settings.detector))
+    return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
+
+
+def rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
+    """What keeps the rewind point of a dense run that does not begin with it: its step, and what to call there."""
+    rewind = Rewind.parse(settings.rewind)
+    if rewind.kind != "step" or run.method != DENSE or run.weights_from:
+        return None
+    return rewind.step, lambda state: save_state(place.rewind(run.seed), state)
+
+
+def _torch_mask(mask: Mask) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(kept) for name, kept in mask.items()}
