@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from clew.reports.scales import Linear, WeightsLeft, domain, spread, step_of, ticks
-from clew.reports.series import CONTROL_SLOT, Series, drawn, tickets
+from clew.reports.series import CONTROL_SLOTS, Series, drawn, tickets
 from clew.reports.svg import Point, band, canvas, joined, path, tag
 from clew.reports.words import exactly, number, percent, spoken
 
@@ -170,9 +170,9 @@ def _mark(slot: str, x: float, y: float) -> Markup:
         return tag("rect", x=x - 4, y=y - 4, width=8, height=8, class_="mark")
     if slot == "s3":
         return tag("path", d=path([(x, y - 5.5), (x + 5, y + 4), (x - 5, y + 4)], closed=True), class_="mark")
-    if slot in ("s4", "s5"):
+    if slot in ("s4", "s5", "s6"):
         return tag("path", d=path([(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)], closed=True), class_="mark")
-    return tag("circle", cx=x, cy=y, r=4.2, class_="mark hollow" if slot == CONTROL_SLOT else "mark")
+    return tag("circle", cx=x, cy=y, r=4.2, class_="mark hollow" if slot in CONTROL_SLOTS.values() else "mark")
 
 
 def _labels(frame: _Frame, dense: _Line, lines: Sequence[_Line], margin: float | None) -> Markup:

@@ -10,9 +10,9 @@ from clew.reports.words import method_name
 from clew.tickets.verdict import MINIMUM_CLUSTERS, MINIMUM_SEEDS
 
 HELD = ("winning", "matching", "pruned")
-_SLOTS = {"imp": "s1", "one-shot": "s2"}
-_SPARE = ("s3", "s4", "s5")
-CONTROL_SLOT = "s0"
+_SLOTS = {"imp": "s1", "one-shot": "s2", "gradual": "s3", "snip": "s4", "grasp": "s5", "synflow": "s6"}
+_SPARE = ("s3", "s4", "s5", "s6")
+CONTROL_SLOTS = {"random": "s0", "reinit": "s7", "shuffled": "s8"}
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ def controls(summary: Mapping[str, Any]) -> list[Series]:
     lead = lead_method(summary)
     pairs = {(str(row["method"]), str(row["controls"])) for row in summary["levels"] if row["controls"]}
     return [
-        Series(name, owner, CONTROL_SLOT, _rows(summary, name, owner))
+        Series(name, owner, CONTROL_SLOTS.get(name, "s0"), _rows(summary, name, owner))
         for name, owner in sorted(pairs, key=lambda pair: (pair[1] != lead, pair))
     ]
 
 
 def drawn(summary: Mapping[str, Any]) -> list[Series]:
-    """What the curves show: every judged method, and the control of the headline's alone."""
+    """What the curves show: every judged method, and the controls of the headline's alone."""
     lead = lead_method(summary)
     return [*tickets(summary), *(one for one in controls(summary) if one.controls == lead)]
 
