@@ -92,7 +92,7 @@ def _first_start(place: Place, settings: SearchSettings, run: Run, writes: bool)
         state = initial_state(settings.detector, stable_seed("init", run.seed))
     else:
         state = given_state(place.weights, settings.detector, stable_seed("init", run.seed))
-    if Rewind.parse(settings.rewind).step == 0 and writes:
+    if settings.rewind == "init" and writes:
         save_state(place.rewind(run.seed), state)
     names = prunable(network(settings.detector))
     return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
