@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clew.tickets.importing import import_weights
     from clew.tickets.ladder import open_ladder
     from clew.tickets.ticket import load_ticket
+    from clew.tickets.transfer import transfer_tickets
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _HOMES = {
     "load_ticket": "clew.tickets.ticket",
     "open_ladder": "clew.tickets.ladder",
     "open_store": "clew.datasets.store",
+    "transfer_tickets": "clew.tickets.transfer",
 }
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "load_ticket",
     "open_ladder",
     "open_store",
+    "transfer_tickets",
 ]
 
 

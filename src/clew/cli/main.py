@@ -19,6 +19,7 @@ from clew.cli import (
     import_weights,
     tickets_find,
     tickets_show,
+    tickets_transfer,
     train,
 )
 from clew.cli.console import errors, printable
@@ -48,6 +49,7 @@ data.command("check", epilog=data_check.EXAMPLE)(data_check.check)
 data.command("blend", epilog=data_blend.EXAMPLE)(data_blend.blend)
 data.command("fetch-detector", epilog=data_fetch_detector.EXAMPLE)(data_fetch_detector.fetch_detector)
 tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
+tickets.command("transfer", epilog=tickets_transfer.EXAMPLE)(tickets_transfer.transfer)
 tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
 
 

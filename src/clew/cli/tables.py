@@ -23,21 +23,29 @@ def interval(found: dict[str, Any] | None, signed: bool = False) -> str:
 def ladder_lines(summary: dict[str, Any]) -> list[str]:
     """A ladder's table: every mean with its 90 % interval."""
     dense = summary["dense"]
+    wide = max([10, *(len(row["method"]) for row in summary["levels"])])
+    of = max([9, *(len(row["controls"] or "") for row in summary["levels"])])
     lines = [
         f"{summary['detector']} on {summary['dataset']['name']} ({summary['protocol']}), "
         f"{counted(summary['seeds'], 'seed')}, {counted(summary['clusters'], 'test cluster')}, "
         f"margin {summary['margin']:g} AUC, intervals 90 %",
         f"dense: AUC {interval(dense['auc'])}, accuracy {interval(dense['accuracy'])}",
         "",
-        f"{'method':10} {'of':9} {'sparsity':>8} {'AUC':24} {'minus dense':25} {'minus random':25} verdict",
+        f"{'method':{wide}} {'of':{of}} {'sparsity':>8} {'AUC':24} {'minus dense':25} {'minus random':25} verdict",
     ]
     for row in summary["levels"]:
+        name = f"{row['method']:{wide}} {row['controls'] or '':{of}} {100 * row['sparsity']:6.1f} %"
         lines.append(
-            f"{row['method']:10} {row['controls'] or '':9} {100 * row['sparsity']:6.1f} % {interval(row['auc']):24} "
-            f"{interval(row['minus_dense'], True):25} {interval(row['minus_random'], True):25} {row['verdict'] or ''}"
+            f"{name} {interval(row['auc']):24} {interval(row['minus_dense'], True):25} "
+            f"{interval(row['minus_random'], True):25} {row['verdict'] or ''}"
         )
     reasons = [
         f"  {row['method']} {100 * row['target']:g} %: {row['reason']}" for row in summary["levels"] if row["verdict"]
+    ]
+    reasons += [
+        f"  {row['method']} {100 * row['target']:g} %: minus the ticket found here {interval(row['minus_own'], True)}"
+        for row in summary["levels"]
+        if row.get("minus_own")
     ]
     classes = ["", *class_lines(summary["classes"])] if "classes" in summary else []
     return [*lines, "", *reasons, *classes, "", summary["headline"]["text"]]

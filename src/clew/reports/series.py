@@ -75,7 +75,8 @@ def controls(summary: Mapping[str, Any]) -> list[Series]:
 def drawn(summary: Mapping[str, Any]) -> list[Series]:
     """What the curves show: every judged method, and the controls of the headline's alone."""
     lead = lead_method(summary)
-    return [*tickets(summary), *(one for one in controls(summary) if one.controls == lead)]
+    beside = (one for one in controls(summary) if one.controls == lead and one.method in CONTROL_SLOTS)
+    return [*tickets(summary), *beside]
 
 
 def _rows(summary: Mapping[str, Any], method: str, owner: str) -> list[dict[str, Any]]:

@@ -20,6 +20,13 @@ _METHODS = {
     "random": "Random",
     "shuffled": "Shuffled",
     "reinit": "Reinitialised",
+    "moved-imp": "IMP, moved",
+    "moved-imp-trained": "IMP, moved trained",
+    "moved-imp-fresh": "IMP, moved fresh",
+    "moved-one-shot": "One-shot, moved",
+    "moved-one-shot-trained": "One-shot, moved trained",
+    "moved-one-shot-fresh": "One-shot, moved fresh",
+    "zero-shot": "Zero-shot",
 }
 
 

@@ -32,7 +32,7 @@ from clew.training.calibration import calibrate
 from clew.training.choices import thread_count
 from clew.training.data import Samples
 from clew.training.fabric import spread
-from clew.training.loop import Trained, train
+from clew.training.loop import Start, Trained, train
 from clew.training.operating import operating_points
 from clew.training.score import fake_probability, logits_of
 from clew.training.selection import score_of
@@ -75,20 +75,24 @@ def _in_process(
             split: load_part(stores, split, settings.training.blend, settings.classes) for split in ("train", *SCORED)
         }
         start = start_of(place, settings, run, splits["train"], first)
-        trained = train(
-            settings.detector,
-            settings.training,
-            settings.choices,
-            start,
-            splits["train"],
-            splits["val"],
-            run.seed,
-            at_step=rewind_saver(place, settings, run),
-            checkpoint=place.part(run.id, CHECKPOINT),
-            keep=True,
-            report=report if first else lambda steps, note: None,
-            each_epoch=each_epoch,
-            fabric=fabric,
+        trained = (
+            _untrained(start)
+            if not run.trains
+            else train(
+                settings.detector,
+                settings.training,
+                settings.choices,
+                start,
+                splits["train"],
+                splits["val"],
+                run.seed,
+                at_step=rewind_saver(place, settings, run),
+                checkpoint=place.part(run.id, CHECKPOINT),
+                keep=True,
+                report=report if first else lambda steps, note: None,
+                each_epoch=each_epoch,
+                fabric=fabric,
+            )
         )
         if not first:
             return
@@ -101,6 +105,11 @@ def _in_process(
     write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
     write_json(place.part(run.id, ".json"), facts)
     place.part(run.id, CHECKPOINT).unlink(missing_ok=True)  # whoever is killed before this need not train again
+
+
+def _untrained(start: Start) -> Trained:
+    """What is only scored, as it starts."""
+    return Trained(start.state, start.mask, [], 0, 0)
 
 
 def _logits(settings: SearchSettings, state: State, splits: dict[str, Samples]) -> dict[str, np.ndarray[Any, Any]]:
@@ -132,6 +141,8 @@ def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> 
         "seed": run.seed,
         "level": run.level,
         "mask_from": run.mask_from,
+        "origin": run.origin,
+        "begins": run.begins,
         "weights_from": run.weights_from or (f"{REWIND}/seed-{run.seed}.safetensors" if run.method != DENSE else ""),
         "sparsity": masks.sparsity(mask),
         "macs_sparsity": masks.macs_sparsity(mask, uses),

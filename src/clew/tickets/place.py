@@ -16,6 +16,7 @@ class Place:
     stores: tuple[Path, ...]
     weights: Path | None = None
     board: Path | None = None  # where TensorBoard looks, if anywhere
+    origin: Path | None = None  # the ladder whose tickets are brought along, if any
 
     def ticket(self, run: str) -> Path:
         """The ticket file of a run."""

@@ -28,7 +28,8 @@ def plan_seed(settings: SearchSettings, seed: int) -> tuple[list[Run], list[Entr
         for name in sorted(settings.methods):
             method = methods.get(name)
             if method.control == control:
-                new_runs, new_entries = method.plan(seed, settings.levels, settings.scope, rewind, tuple(tickets))
+                levels = settings.moved_levels or settings.levels if method.moves else settings.levels
+                new_runs, new_entries = method.plan(seed, levels, settings.scope, rewind, tuple(tickets))
                 runs += new_runs
                 entries += new_entries
                 tickets += [] if control else new_entries

@@ -14,7 +14,9 @@ class Run:
     """One training.
 
     `mask_from`: the run whose weights (or mask, for a control) decide the mask, "" for none; `weights_from`: the
-    run whose weights it goes on with, "" for the rewind point. `fresh`: from new weights of its own instead.
+    run whose weights it goes on with, "" for the rewind point. `begins`: with the weights of the rewind point
+    (rewound), with new ones (fresh), or with those of the ticket brought along (trained). `origin`: the method whose
+    ticket of another ladder it brings along, "" for none. `trains`: False where it is only scored.
     """
 
     id: str
@@ -24,7 +26,9 @@ class Run:
     controls: str = ""
     mask_from: str = ""
     weights_from: str = ""
-    fresh: bool = False
+    begins: str = "rewound"
+    origin: str = ""
+    trains: bool = True
 
     @property
     def after(self) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ def search(
     *,
     weights: Path | None = None,
     board: Path | None = None,
+    origin: Path | None = None,
     executor: Executor | None = None,
     progress: Progress = SILENT,
     reason: str = "as asked",
@@ -60,11 +61,18 @@ def search(
     """Finds the tickets that `settings` ask for and writes them to the ladder `out`.
 
     Finished runs are never computed again; a finished ladder may be asked for more methods or seeds, or another
-    margin. `weights`: a file to start from; `board`: a folder for TensorBoard; `reason`: why the settings' automatic
+    margin. `weights`: a file to start from; `board`: a folder for TensorBoard; `origin`: the ladder whose tickets the
+    settings bring along; `reason`: why the settings' automatic
     choices were made. Raises ClewError before any work for unusable stores or a folder that holds something else.
     """
     settings, data, old = check(stores, settings, out, weights)
-    place = Place(out.resolve(), tuple(path.resolve() for path in stores), weights and weights.resolve(), board)
+    place = Place(
+        out.resolve(),
+        tuple(path.resolve() for path in stores),
+        weights and weights.resolve(),
+        board,
+        origin and origin.resolve(),
+    )
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
     try:
@@ -165,6 +173,8 @@ def _check_folder(out: Path, settings: SearchSettings, data: list[dict[str, str]
                 f"{out} is the ladder of another search: its {key} is {_short(found.get(key), wanted[key])}, "
                 f"asked for is {_short(wanted[key], found.get(key))}. Choose another --out."
             )
+    if settings.origin and found.get("origin") not in ({}, settings.origin):
+        raise ClewError(f"{out} holds tickets of another ladder ({found['origin']['data']}): choose another --out.")
     if old["data"] != data:
         raise ClewError(f"{out} is a ladder on other data ({old['data'][0]['name']}): choose another --out.")
     return old
@@ -185,6 +195,8 @@ def _grown(settings: SearchSettings, old: dict[str, Any]) -> SearchSettings:
         settings,
         methods=tuple(sorted({*settings.methods, *have["methods"]})),
         seeds=tuple(sorted({*settings.seeds, *have["seeds"]})),
+        origin=settings.origin or have.get("origin", {}),
+        moved_levels=settings.moved_levels or tuple(have.get("moved_levels", ())),
     )
 
 

@@ -17,7 +17,13 @@ from clew.training.settings import TrainSettings
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 MARGIN = 0.02
 FPR = 0.05
-EXTENDABLE = ("methods", "seeds", "margin")  # a ladder may grow in these; all else makes another ladder
+EXTENDABLE = (
+    "methods",
+    "seeds",
+    "margin",
+    "origin",
+    "moved_levels",
+)  # a ladder may grow in these; all else makes another ladder
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,10 @@ class SearchSettings:
     """One search: what is trained, how it is pruned, for which seeds.
 
     `levels` are target sparsities in (0, 1), rising; `score` what the methods that look at weights rank them by;
-    `margin` in AUC; `start` says which given weights it starts
-    from ("" for fresh ones, else their SHA-256); `classes` real and the manipulation methods that are told apart,
-    none where fakes are one class; `fpr` the false positive rate of the tickets' operating point.
+    `margin` in AUC; `start` says which given weights it starts from ("" for fresh ones, else their SHA-256); `classes`
+    real and the manipulation methods that are told apart, none where fakes are one class; `origin` the ladder whose
+    tickets are brought along (its data's name and hash, and the SHA-256 of its ladder.json), empty for none, at
+    `moved_levels` (none: at all); `fpr` the false positive rate of the tickets' operating point.
     """
 
     detector: Config
@@ -40,6 +47,8 @@ class SearchSettings:
     margin: float = MARGIN
     start: str = ""
     classes: tuple[str, ...] = ()
+    origin: dict[str, str] = field(default_factory=dict)
+    moved_levels: tuple[float, ...] = ()
     fpr: float = FPR
     training: TrainSettings = field(default_factory=TrainSettings)
     choices: Choices = field(default_factory=Choices)
@@ -47,6 +56,9 @@ class SearchSettings:
     def __post_init__(self) -> None:
         for name in self.methods:
             methods.get(name)
+        for name in self.methods:
+            if methods.get(name).moves and not self.origin:
+                raise ClewError(f"--method {name} needs tickets of another ladder: clew tickets transfer.")
         if self.methods and all(methods.get(name).control for name in self.methods):
             raise ClewError(
                 f"--method {','.join(self.methods)}: a control needs a method that it controls, such as imp."
@@ -106,7 +118,7 @@ class SearchSettings:
                 "training": TrainSettings(**found["training"]),
                 "choices": Choices(**found["choices"]),
                 **{key: tuple(found[key]) for key in ("methods", "levels", "seeds")},
-                "classes": tuple(found.get("classes", ())),
+                **{key: tuple(found.get(key, ())) for key in ("classes", "moved_levels")},
             }
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from clew.base.hashing import stable_seed
 from clew.detectors.build import initial_state, network
 from clew.detectors.layers import prunable, uses_per_weight
 from clew.tickets import masks
-from clew.tickets.file import read_ticket
+from clew.tickets.file import TicketFile, read_ticket
 from clew.tickets.given import given_state
+from clew.tickets.ladder import open_ladder
 from clew.tickets.masks import Mask
 from clew.tickets.methods import methods
 from clew.tickets.methods.base import Source
@@ -36,8 +38,9 @@ def start_of(place: Place, settings: SearchSettings, run: Run, train_split: Samp
             parent = read_ticket(place.ticket(run.weights_from))
             return Start(state_in(parent), mask=_torch_mask(parent.mask), flat=rewind.flat)
         return _first_start(place, settings, run, writes)
-    state, step = _weights(place, settings, run, rewind)
-    method, source = methods.get(run.method), _source(place, settings, run, state, train_split)
+    ticket = _ticket(place, run)
+    state, step = _weights(place, settings, run, rewind, ticket)
+    method, source = methods.get(run.method), _source(settings, run, ticket, state, train_split)
     mask = method.mask(source)
     if not masks.remaining(mask):
         raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
@@ -45,20 +48,35 @@ def start_of(place: Place, settings: SearchSettings, run: Run, train_split: Samp
     return Start(state, step, _torch_mask(mask), rewind.flat and bool(run.weights_from), pruning)
 
 
-def _weights(place: Place, settings: SearchSettings, run: Run, rewind: Rewind) -> tuple[State, int]:
+def _ticket(place: Place, run: Run) -> TicketFile | None:
+    """The ticket that decides the mask; None where nothing is pruned yet."""
+    if run.origin:
+        if place.origin is None:
+            raise ClewError(f"{run.id}: the ladder that its tickets come from is not told: clew tickets transfer.")
+        return open_ladder(place.origin).ticket(run.origin, run.level, run.seed).content
+    return read_ticket(place.ticket(run.mask_from)) if run.mask_from else None
+
+
+def _weights(
+    place: Place, settings: SearchSettings, run: Run, rewind: Rewind, ticket: TicketFile | None
+) -> tuple[State, int]:
     """The weights of a ticket's or control's run, and the step of the schedule that it begins at."""
-    if run.fresh:
+    if run.begins == "fresh":
         return initial_state(settings.detector, stable_seed("reinit", run.seed)), 0
+    if run.begins == "trained" and ticket is not None:
+        return state_in(ticket), 0
     if run.weights_from:
         return state_in(read_ticket(place.ticket(run.weights_from))), 0
-    return load_state(place.rewind(run.seed))[0], rewind.step
+    there = replace(place, ladder=place.origin) if run.origin and place.origin is not None else place
+    return load_state(there.rewind(run.seed))[0], rewind.step
 
 
-def _source(place: Place, settings: SearchSettings, run: Run, state: State, train_split: Samples) -> Source:
+def _source(
+    settings: SearchSettings, run: Run, ticket: TicketFile | None, state: State, train_split: Samples
+) -> Source:
     """What the run's method may look at."""
     config = settings.detector
-    if run.mask_from:
-        ticket = read_ticket(place.ticket(run.mask_from))
+    if ticket is not None:
         values, mask = ticket.values, ticket.mask
     else:
         values = {name: state[name].numpy() for name in prunable(network(config))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from clew.base.errors import ClewError
 from clew.tickets.estimates import Cell, Figures, Measured, measure
+from clew.tickets.methods.moved import OWNERS, WEIGHTS, moved_name
 from clew.tickets.verdict import POOLED_FROM, Rung, Verdict, headline, judge, kind_of, pooled
 from clew.training.intervals import Estimate, Interval
 
@@ -121,11 +123,22 @@ def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, An
         "accuracy": figures.accuracy.interval(measured.clusters).within().as_dict(),
         "minus_dense": verdict.minus_dense.within(-1.0).as_dict(),
         "minus_random": _optional(verdict.minus_random),
+        **_minus_own(cell, measured),
         "reference": _reference(cell, measured).auc.interval(measured.clusters).within().as_dict(),
         "controls": cell.controls or None,
         "verdict": None if control else verdict.verdict,
         "reason": f"Control of {cell.controls}: not judged." if control else verdict.reason,
     }
+
+
+def _minus_own(cell: Cell, measured: Measured) -> dict[str, Any]:
+    """Of a ticket brought from other data, its AUC less that of the ticket found on this data; nothing of others."""
+    owner = next((name for name in OWNERS if cell.method in [moved_name(name, kind) for kind in WEIGHTS]), None)
+    own = measured.cells.get(replace(cell, method=owner)) if owner else None
+    if own is None:
+        return {}
+    difference = measured.cells[cell].auc.minus(own.auc)
+    return {"minus_own": _optional(None if difference is None else difference.interval(measured.clusters))}
 
 
 def _optional(interval: Interval | None) -> dict[str, float | int | None] | None:

@@ -28,6 +28,8 @@ _METHODS = {
     "snip": "SNIP",
     "grasp": "GraSP",
     "synflow": "SynFlow",
+    "moved-imp": "IMP's ticket of other data",
+    "moved-one-shot": "One-shot pruning's ticket of other data",
 }
 _CONTROL = "random masks of the same layer densities"
 

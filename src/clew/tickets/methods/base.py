@@ -44,7 +44,8 @@ class Method:
     """A way to find masks, or (with `control`) masks to compare them with.
 
     `chained`: each level comes from the level before it. `needs_rewind`: it is meant for weights that are rewound.
-    `rewinds`: its tickets begin with their mask; False where the mask is found while they train.
+    `rewinds`: its tickets begin with their mask; False where the mask is found while they train. `moves`: it brings
+    the tickets of another ladder along.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Method:
     chained = False
     needs_rewind = False
     rewinds = True
+    moves = False
 
     def plan(
         self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]

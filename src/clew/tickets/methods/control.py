@@ -9,13 +9,13 @@ from clew.tickets.runs import Entry, Rewind, Run, dense_id
 
 
 class Control(Method):
-    """One control for every ticket, from the same start; where weights go on, on from what the ticket went on from.
+    """One control for every ticket, from the same start; where weights go on, from what the ticket went on from.
 
-    The controls of a method that is chained form a chain as its tickets do. `fresh`: from weights of its own.
+    The controls of a method that is chained form a chain as its tickets do. `begins`: with which weights, as `Run` has it.
     """
 
     control = True
-    fresh = False
+    begins = "rewound"
 
     def source(self, ticket: Entry, first: str, scope: str, rewind: Rewind) -> str:
         """The run whose mask it is made from; `first`: the first run of a ticket at this level."""
@@ -38,7 +38,7 @@ class Control(Method):
             goes_on = chained if rewind.goes_on else ""
             if name not in runs:
                 owner = next(entry.method for entry in tickets if entry.run == source)
-                runs[name] = Run(name, self.name, seed, ticket.level, owner, source, goes_on, self.fresh)
+                runs[name] = Run(name, self.name, seed, ticket.level, owner, source, goes_on, self.begins)
             before[ticket.method] = name
             entries.append(Entry(self.name, seed, ticket.level, ticket.method, name))
         return list(runs.values()), entries

@@ -12,7 +12,7 @@ class Reinit(Control):
 
     name = "reinit"
     needs_rewind = True
-    fresh = True
+    begins = "fresh"
 
     def mask(self, source: Source) -> Mask:
         """The ticket's mask."""
