@@ -29,6 +29,7 @@ COMMANDS = {
     ("data", "fetch-detector"),
     ("tickets", "find"),
     ("tickets", "show"),
+    ("tickets", "transfer"),
 }
 SMALL = ["--detector", "meso4", "--size", "32", "--epochs", "1", "--batch-size", "16", "--sparsity", "0.5"]
 
