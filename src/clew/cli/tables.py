@@ -47,6 +47,7 @@ def ladder_lines(summary: dict[str, Any]) -> list[str]:
         for row in summary["levels"]
         if row.get("minus_own")
     ]
+    reasons += [f"  {found['text']}" for found in summary.get("signatures", [])]
     classes = ["", *class_lines(summary["classes"])] if "classes" in summary else []
     return [*lines, "", *reasons, *classes, "", summary["headline"]["text"]]
 

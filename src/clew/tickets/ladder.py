@@ -15,6 +15,7 @@ from clew.base.files import read_json
 from clew.base.hashing import hash_json
 from clew.datasets.index import read_table
 from clew.tickets.class_table import class_table
+from clew.tickets.signatures import signatures
 from clew.tickets.table import ladder_table
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Ladder:
         scores = _as_one_store(self.scores, [d["name"] for d in data])
         found = ladder_table(scores, facts)
         names = settings.get("classes") or []
+        found["signatures"] = [one.as_dict() for one in signatures(self.facts, found["levels"], settings["margin"])]
         return {**found, "classes": class_table(scores, names)} if names else found
 
     def _level_facts(self, entry: dict[str, Any]) -> dict[str, Any]:

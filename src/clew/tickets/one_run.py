@@ -17,6 +17,7 @@ from clew.datasets.store import open_store
 from clew.detectors.build import network
 from clew.detectors.layers import uses_per_weight
 from clew.tickets import masks
+from clew.tickets.connectivity import cut_off, dead_filters
 from clew.tickets.file import TicketFile, write_ticket
 from clew.tickets.ladder import REWIND
 from clew.tickets.masks import Mask
@@ -150,6 +151,9 @@ def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> 
         "prunable": masks.prunable_count(mask),
         "macs": sum(uses[name] * kept.size for name, kept in mask.items()),
         "layers": masks.layer_counts(mask),
+        "cut_off": cut_off(network(config), mask, config.input_size),
+        "dead_filters": dead_filters(mask),
+        "filters": sum(len(kept) for kept in mask.values()),
         "order": list(mask),  # the layers from input to output: JSON objects keep no order here
         "history": trained.history,
         "best_epoch": trained.best_epoch,

@@ -11,7 +11,7 @@ from clew.tickets.runs import Entry, Rewind, Run, dense_id
 class Control(Method):
     """One control for every ticket, from the same start; where weights go on, from what the ticket went on from.
 
-    The controls of a method that is chained form a chain as its tickets do. `begins`: with which weights, as `Run` has it.
+    The controls of a method that is chained form a chain as its tickets do. `begins` as `Run` has it.
     """
 
     control = True
