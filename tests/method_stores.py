@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clew.base.errors import ClewError
 from clew.base.files import write_json
 from clew.base.hashing import hash_json
 from clew.base.jobs import Agenda, Job, Outcome
@@ -79,14 +80,20 @@ def write_store(
 
 
 class Inline:
-    """An executor that does its jobs here, one after the other: no process has to start."""
+    """An executor that does its jobs here, one after the other: no process has to start. A ClewError is the job's."""
 
     def run(self, jobs: Sequence[Job], description: str, progress: Any, done: Any, failed: Any = None) -> Outcome:
-        agenda = Agenda(jobs)
+        agenda, outcome = Agenda(jobs), Outcome()
         while (job := agenda.take()) is not None:
-            done(job.name, job.function(*job.args, lambda steps, note="": None))
+            try:
+                result = job.function(*job.args, lambda steps, note="": None)
+            except ClewError as error:
+                outcome.errors[job.name] = str(error)
+                outcome.skipped += agenda.failed(job.name)
+                continue
+            done(job.name, result)
             agenda.finished(job.name)
-        return Outcome()
+        return outcome
 
 
 _made: dict[str, Any] = {}

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from clew.datasets.checks import check_store
     from clew.datasets.cropping import crop_dataset
     from clew.datasets.store import open_store
-    from clew.tickets.evaluation import evaluate
+    from clew.studies.reading import read_study
+    from clew.studies.run import run_study
+    from clew.tickets.compare import compare
+    from clew.tickets.evaluation import Attack, evaluate, ladder_robustness
     from clew.tickets.find import find_tickets
     from clew.tickets.importing import import_weights
     from clew.tickets.ladder import open_ladder
@@ -24,30 +27,40 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attack": "clew.tickets.evaluation",
     "ClewError": "clew.base.errors",
     "blend_faces": "clew.datasets.blending.writing",
     "check_store": "clew.datasets.checks",
+    "compare": "clew.tickets.compare",
     "crop_dataset": "clew.datasets.cropping",
     "evaluate": "clew.tickets.evaluation",
     "find_tickets": "clew.tickets.find",
     "import_weights": "clew.tickets.importing",
+    "ladder_robustness": "clew.tickets.evaluation",
     "load_ticket": "clew.tickets.ticket",
     "open_ladder": "clew.tickets.ladder",
     "open_store": "clew.datasets.store",
+    "read_study": "clew.studies.reading",
+    "run_study": "clew.studies.run",
     "transfer_tickets": "clew.tickets.transfer",
 }
 
 __all__ = [
+    "Attack",
     "ClewError",
     "blend_faces",
     "check_store",
+    "compare",
     "crop_dataset",
     "evaluate",
     "find_tickets",
     "import_weights",
+    "ladder_robustness",
     "load_ticket",
     "open_ladder",
     "open_store",
+    "read_study",
+    "run_study",
     "transfer_tickets",
 ]
 

@@ -28,6 +28,10 @@ COMMANDS = {
     ("data", "blend"),
     ("data", "fetch-detector"),
     ("tickets", "find"),
+    ("study", "report"),
+    ("study", "run"),
+    ("tickets", "matrix"),
+    ("tickets", "robustness"),
     ("tickets", "show"),
     ("tickets", "transfer"),
 }

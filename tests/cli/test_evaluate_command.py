@@ -1,6 +1,8 @@
 """`clew evaluate` as a user meets it."""
 
+import csv
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from clew.base.errors import ClewError
@@ -99,3 +102,36 @@ def test_bad_input_is_one_clear_error(ladder, tmp_path, store_path, words, why):
     places = {"ladder": ladder.path, "store": store_of(ladder), "tmp": tmp_path, "pictures": store_path}
     with pytest.raises(ClewError, match=why):
         run(*(word.format(**places) for word in words))
+
+
+def test_every_sample_and_seed_as_csv(ladder, store_path, tmp_path):
+    words = [ladder.path, store_of(ladder), store_path]
+    found = json.loads(run(*words, "--csv", tmp_path / "all.csv", "--json"))
+    assert found["csv"] == str(tmp_path / "all.csv")
+    rows = list(csv.DictReader((tmp_path / "all.csv").open(newline="")))
+    stores = {one["name"]: one for one in found["stores"]}
+    for name, one in stores.items():
+        mine = [row for row in rows if row["store"] == name]
+        assert len(mine) == 2 * one["pictures"]
+        for seed in ("0", "1"):
+            own = [row for row in mine if row["seed"] == seed]
+            assert len({row["sample"] for row in own}) == one["pictures"]
+        labels, prob = ([float(row[key]) for row in mine if row["seed"] == "1"] for key in ("label", "probability"))
+        other = [[float(row[key]) for row in mine if row["seed"] == "0"] for key in ("label", "probability")]
+        mean = (roc_auc_score(labels, prob) + roc_auc_score(*other)) / 2
+        assert mean == pytest.approx(one["picture"]["auc"]["mean"])
+    kept = [row for row in ladder.scores.to_pylist() if (row["method"], row["split"]) == ("dense", "test")]
+    trained = {(row["seed"], row["sample"]): 1 / (1 + math.exp(row["logits"][0] - row["logits"][1])) for row in kept}
+    temperature = {s: ladder.ticket("dense", 0.0, s).header["calibration"]["temperature"] for s in (0, 1)}
+    for row in rows:
+        if row["store"] == "forged":
+            raw = trained[int(row["seed"]), row["sample"]]
+            assert float(row["probability"]) == pytest.approx(raw, abs=1e-5)
+            scaled = 1 / (1 + ((1 - raw) / raw) ** (1 / temperature[int(row["seed"])]))
+            assert float(row["calibrated"]) == pytest.approx(scaled, abs=1e-4)
+            assert row["method"] in ("real", "Grid", "Stripes")
+    run(*words, "--csv", tmp_path / "kept.csv", "--out", tmp_path / "out")
+    assert (tmp_path / "kept.csv").read_bytes() == (tmp_path / "all.csv").read_bytes()
+    for bad, why in (([tmp_path], "is a folder"), ([tmp_path / "x.csv", "--verify"], "exclude each other")):
+        with pytest.raises(ClewError, match=why):
+            run(*words, "--csv", *bad)

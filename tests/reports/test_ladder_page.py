@@ -167,10 +167,10 @@ def test_costs_count_what_came_before_and_shared_trainings_once(ladder: Ladder, 
     rows = _read(page).tables["costs"]
     own = 3 * 3 * PICTURES_PER_EPOCH  # epochs, seeds
     imp = next(r for r in rows if r[0] == "IMP" and r[1].startswith("7"))
-    assert imp[3:6] == [f"{own:,}", f"{3 * own:,}", "9"]
+    assert imp[3:8] == [f"{own:,}", f"{3 * own:,}", "9", f"{2 * own:,}", "100\N{NO-BREAK SPACE}%"]
     one_shot = [r for r in rows if r[0].startswith("One-shot")]
     assert "the same trainings as IMP" in one_shot[0][0]
-    assert one_shot[1][3:6] == [f"{own:,}", f"{2 * own:,}", "6"]
+    assert one_shot[1][3:8] == [f"{own:,}", f"{2 * own:,}", "6", f"{own:,}", "50\N{NO-BREAK SPACE}%"]
     assert rows[-1][5] == str(len(ladder.facts["runs"])) == "21"
     assert rows[-1][3] == f"{21 * 3 * PICTURES_PER_EPOCH:,}"
 

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from clew.base.errors import ClewError
-from clew.tickets.class_rates import class_rates
+from clew.tickets.class_rates import class_rates, class_recalls
 from clew.tickets.class_table import class_table
 from clew.tickets.ladder import SCHEMA
 from clew.training.class_intervals import class_figures
@@ -190,6 +190,37 @@ def _wide(table: pa.Table) -> pa.Table:
     rows = table.to_pylist()
     rows[5]["logits"] = [0.0, 1.0, 2.0, 3.0]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def test_recall_stands_beside_the_auc_of_each_class_and_its_difference_is_paired() -> None:
+    table = scores()
+    found = class_table(table, NAMES, resamples=30)
+    dense, sparse = (
+        [precision_recall_fscore_support(t, p.argmax(1), labels=[0, 1, 2])[1] for t, p, _ in runs]
+        for runs in ([by_hand(table, *where, seed) for seed in range(3)] for where in (("dense", 0.0), ("imp", 0.8)))
+    )
+    level = found["levels"][1]
+    assert [one["recall"]["mean"] for one in level["classes"]] == pytest.approx(np.mean(sparse, axis=0))
+    change = level["minus_dense"]["classes"]
+    assert [one["recall"]["mean"] for one in change] == pytest.approx(np.mean(np.subtract(sparse, dense), axis=0))
+    assert all(one["recall"]["low"] < one["recall"]["high"] for one in change)
+    rates = found["dense"]["rates"]
+    assert [one["recall"] for one in found["dense"]["classes"]] == [one["recall"] for one in rates]
+    gone = class_table(scores(forgeries=("real", "Grid")), NAMES, 20)
+    assert gone["levels"][0]["minus_dense"]["classes"][2]["recall"] is None
+
+
+def test_recalls_of_many_runs_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(1)
+    truth, clusters = rng.integers(-1, 3, 30), np.array([f"c{number // 3}" for number in range(30)])
+    runs = {at: rng.dirichlet(np.ones(3), size=30) for at in range(4)}
+    found = class_recalls(truth, runs, clusters, 12, seed=5)
+    for at, prob in runs.items():
+        alone = class_rates(truth, {0: prob}, clusters, 12, seed=5)
+        for mine, theirs in zip(found, alone, strict=True):
+            assert mine.clusters == theirs["recall"].clusters
+            assert mine.estimate.values[at] == pytest.approx(theirs["recall"].estimate.values[0])
+            np.testing.assert_allclose(mine.estimate.resampled[:, at], theirs["recall"].estimate.resampled[:, 0])
 
 
 def test_rates_are_those_of_videos_drawn_again() -> None:

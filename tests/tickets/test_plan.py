@@ -86,7 +86,7 @@ def test_rewinds():
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"methods": ("imp", "lucky")}, "unknown method 'lucky'. Known: gradual, grasp, imp, one-shot, random, reinit"),
+        ({"methods": ("imp", "lucky")}, "unknown method 'lucky'. Known: .*imp, .*one-shot, random"),
         ({"methods": ("random",)}, "a control needs a method"),
         ({"methods": ("imp", "imp")}, "named twice"),
         ({"scope": "layer"}, "unknown scope"),

@@ -82,7 +82,8 @@ def test_controls_start_from_what_they_should(ladder, store_path):
     place = Place(ladder.path, (store_path,))
     split = load_part([open_store(store_path)], "train", False)
     runs = {
-        name: Run(f"{name}-x", name, 0, 0.8, "imp", "imp-s0-80", "", name == "reinit") for name in ("random", "reinit")
+        name: Run(f"{name}-x", name, 0, 0.8, "imp", "imp-s0-80", "", begins)
+        for name, begins in (("random", "rewound"), ("reinit", "fresh"))
     }
     starts = {name: start_of(place, settings, one, split, False) for name, one in runs.items()}
     plain = start_of(place, settings, Run("imp-s0-80", "imp", 0, 0.8, "", "imp-s0-50"), split, False)
@@ -123,5 +124,7 @@ def test_a_score_for_speed_frees_more_work(store_path, tmp_path):
 
 
 def test_a_fresh_start_is_not_compared_with_weights_that_go_on():
-    with pytest.raises(ClewError, match="--method reinit compares starts, and with --rewind none weights go on"):
+    with pytest.raises(
+        ClewError, match="--method reinit needs weights that are rewound, and with --rewind none they go on"
+    ):
         replace(SETTINGS, rewind="none")

@@ -141,7 +141,7 @@ def test_the_shape_is_exact(shown: dict[str, Any]) -> None:
     assert list(shown["dense"]) == ["auc", "accuracy", "eer", "ap"]
     names = (
         "method scope rewind kind target sparsity macs_sparsity remaining prunable auc accuracy minus_dense "
-        "minus_random reference controls verdict reason"
+        "minus_random minus_one_shot retention reference controls verdict reason"
     )
     assert all(list(row) == names.split() for row in shown["levels"])
     assert list(shown["headline"]) == ["method", "level", "sparsity", "beats_random", "text"]
@@ -182,6 +182,67 @@ def test_differences_and_facts_of_a_level(shown: dict[str, Any]) -> None:
     assert (imp["kind"], imp["verdict"], imp["controls"]) == ("winning", "winning", None)
     assert (imp["sparsity"], imp["remaining"], imp["prunable"]) == (0.8, 70, 100)
     assert imp["macs_sparsity"] == pytest.approx(0.6)
+
+
+def test_a_level_keeps_a_share_of_the_accuracy_of_the_dense_nets_that_it_is_judged_against(
+    runs: dict[Run, np.ndarray], shown: dict[str, Any]
+) -> None:
+    def right(run: Run, seed: int) -> float:
+        labels, prob = _by_video(runs[*run[:5], seed])
+        return float(accuracy_score(labels, prob >= 0.5))
+
+    sparse, dense = (("random", "global", "init", 0.8, "imp", 0), ("dense", "", "", 0.0, "", 0))
+    pairs = [(right(sparse, seed), right(dense, seed)) for seed in range(SEEDS)]
+    kept = _level(shown, "random", 0.8)["retention"]
+    assert kept["accuracy"]["mean"] == pytest.approx(np.mean([one / all_ for one, all_ in pairs]))
+    above = [(one - 0.5) / (all_ - 0.5) for one, all_ in pairs]
+    assert kept["above_chance"]["mean"] == pytest.approx(np.mean(above))
+    assert kept["above_chance"]["high"] < kept["accuracy"]["low"] < kept["accuracy"]["high"] < 1
+    assert kept["accuracy"]["n"] == SEEDS
+
+
+def test_where_weights_go_on_a_share_is_of_the_dense_net_trained_on() -> None:
+    runs = _runs("none")
+    for seed in range(SEEDS):
+        runs["dense", "", "none", 0.8, "imp", seed] = runs["imp", "global", "none", 0.8, "", seed]
+    shown = _show(runs)
+    assert _level(shown, "imp", 0.8)["retention"]["accuracy"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "n": SEEDS}
+    assert _level(shown, "imp", 0.4)["retention"]["accuracy"]["high"] > 1
+
+
+def test_methods_are_held_against_one_shot_at_the_same_level(runs: dict[Run, np.ndarray]) -> None:
+    more = dict(runs)
+    for seed in range(SEEDS):
+        for method, controls in (("one-shot", ""), ("random", "one-shot")):
+            run = (method, "global", "init", 0.8, controls, seed)
+            more[run] = _logits(0.6, run)
+    shown = _show(more)
+    rows = {(row["method"], row["target"], row["controls"]): row for row in shown["levels"]}
+    imp, one_shot = rows["imp", 0.8, None], rows["one-shot", 0.8, None]
+    assert imp["minus_one_shot"]["mean"] == pytest.approx(imp["auc"]["mean"] - one_shot["auc"]["mean"])
+    assert 0 < imp["minus_one_shot"]["low"] < imp["minus_one_shot"]["high"]
+    assert imp["minus_one_shot"]["n"] == SEEDS
+    others = [row["minus_one_shot"] for place, row in rows.items() if place != ("imp", 0.8, None)]
+    assert others == [None] * 5, "itself, controls, and where one-shot has no such level"
+
+
+def test_the_very_same_training_is_not_held_against_itself(runs: dict[Run, np.ndarray]) -> None:
+    table, facts = _table(runs), _facts(runs)
+    rows, levels = [table], list(facts["levels"])
+    for (
+        level
+    ) in LEVELS:  # as IMP's first level, which is one-shot's ticket; at the second another training tells as much
+        for seed in range(SEEDS):
+            name = f"imp--{level:g}-{seed}" if level == LEVELS[0] else f"one-shot--{level:g}-{seed}"
+            same = _rows(
+                ("one-shot", "global", "init", level, "", seed), runs["imp", "global", "init", level, "", seed]
+            )
+            at = same.column_names.index("run")
+            rows.append(same.set_column(at, "run", pa.array([name] * len(same))))
+            levels.append({**levels[0], "method": "one-shot", "controls": "", "level": level, "seed": seed})
+    shown = ladder_table(pa.concat_tables(rows), facts | {"levels": levels}, resamples=20)
+    assert _level(shown, "imp", LEVELS[0])["minus_one_shot"] is None
+    assert _level(shown, "imp", LEVELS[1])["minus_one_shot"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "n": SEEDS}
 
 
 def test_controls_are_not_judged(shown: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ def test_a_loss_not_yet_looked_at_is_never_taken_as_good(splits, tmp_path, monke
     broken_at(monkeypatch, 7, float("inf"))
     with pytest.raises(ClewError, match="became inf at step 7 of 15: .* after epoch 1 are kept"):
         train(
-            CONFIG, SETTINGS, Choices(), start, *splits, seed=0, checkpoint=path, at_step=(9, saved.append)
+            CONFIG, SETTINGS, Choices(), start, *splits, seed=0, checkpoint=path, at_steps={9: saved.append}
         )  # looked at before the state is handed out
     assert not saved
     with pytest.raises(ClewError, match="became inf at step 7 of 15"):

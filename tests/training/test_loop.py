@@ -147,10 +147,10 @@ def test_early_stopping(splits):
 
 def test_the_rewind_point_is_the_state_before_step_k_and_training_on_from_it_is_the_same(splits):
     state, saved = initial_state(CONFIG, 0), {}
-    whole = train(CONFIG, SETTINGS, Choices(), Start(state), *splits, seed=0, at_step=(0, lambda s: saved.update(s)))
+    whole = train(CONFIG, SETTINGS, Choices(), Start(state), *splits, seed=0, at_steps={0: lambda s: saved.update(s)})
     assert same(saved, state)
     constant = TrainSettings(epochs=3, batch_size=16, lr=3e-3, schedule="constant", select=False)
-    whole = train(CONFIG, constant, Choices(), Start(state), *splits, seed=0, at_step=(5, lambda s: saved.update(s)))
+    whole = train(CONFIG, constant, Choices(), Start(state), *splits, seed=0, at_steps={5: lambda s: saved.update(s)})
     assert not same(saved, state)
     again = train(CONFIG, constant, Choices(), Start(dict(saved), step=5), *splits, seed=0)
     assert whole.history[-1]["epoch"] == again.history[-1]["epoch"] == 3
@@ -305,7 +305,7 @@ def test_when_the_loss_breaks_the_last_good_weights_are_kept(splits, tmp_path, m
         Start(initial_state(CONFIG, 0)),
         *splits,
         seed=0,
-        at_step=(10, lambda state: states.update(at_ten=state)),
+        at_steps={10: lambda state: states.update(at_ten=state)},
     )
     assert same(kept, states["at_ten"]), "the weights with which epoch 2 ended"
     assert good.history == after_two.history

@@ -21,7 +21,7 @@ Failed = Callable[[str, str, bool], bool]
 class Job:
     """A call `function(*args, report)` that may start when the jobs in `after` are done.
 
-    `function` must be importable by name; `size` is how many steps it reports in all.
+    `function` must be importable by name; `size` is how many steps it reports in all; `cores` how many it keeps busy.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Job:
     args: tuple[Any, ...] = ()
     after: tuple[str, ...] = ()
     size: float = 1
+    cores: int = 1
 
 
 @dataclass

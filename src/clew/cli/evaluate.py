@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clew.base.errors import ClewError
 from clew.cli.console import Json, finish, progress
 from clew.cli.evaluation_lines import evaluation_lines
 from clew.cli.outside import Trust
@@ -15,7 +16,7 @@ from clew.datasets.disk import counted
 
 EXAMPLE = (
     "Example: clew evaluate run people-store other-store --robustness --out evaluation; "
-    "clew evaluate ladder people-store --verify"
+    "clew evaluate run people-store --csv scores.csv; clew evaluate ladder people-store --verify"
 )
 
 
@@ -40,30 +41,45 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores (kept, never made twice), evaluation.json and .html.")
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write the probability of every sample by each seed's ticket to this file.")
+    ] = None,
     trust: Trust = None,
     json: Json = False,
 ) -> None:
     """Measure a model on crop stores: per picture, video, method and compression, with intervals."""
     import_trusted(trust or [])
+    if csv is not None and verify:
+        raise ClewError("--csv and --verify exclude each other: what is verified is not scored by sample.")
     if verify:
         _verify(model, stores, method, level, tolerance, json)
         return
+    from clew.datasets.csv_file import check_csv
     from clew.tickets.evaluation import evaluate as measure
+    from clew.tickets.evaluation.scores_csv import scores_folder, write_scores_csv
 
     shown = progress()
-    found = measure(
-        model,
-        stores,
-        split=split,
-        method=method,
-        level=level,
-        corrupt=robustness,
-        limit=limit,
-        resamples=resamples,
-        out=out,
-        progress=shown,
-    )
-    lines = evaluation_lines(found)
+    if csv is not None:
+        check_csv(csv)
+    with scores_folder(out, again=csv is not None) as kept:
+        found = measure(
+            model,
+            stores,
+            split=split,
+            method=method,
+            level=level,
+            corrupt=robustness,
+            limit=limit,
+            resamples=resamples,
+            out=kept,
+            progress=shown,
+        )
+        lines = evaluation_lines(found)
+        if csv is not None:
+            rows = write_scores_csv(
+                model, stores, csv, split=split, method=method, level=level, scores=kept, progress=shown
+            )
+            found, lines = {**found, "csv": str(csv)}, [*lines, "", f"csv: {csv} ({counted(rows, 'row')})"]
     if out is not None:
         from clew.reports.evaluation_page import PAGE, write_evaluation_page
 

@@ -17,7 +17,10 @@ from clew.cli import (
     demo,
     evaluate,
     import_weights,
+    study,
     tickets_find,
+    tickets_matrix,
+    tickets_robustness,
     tickets_show,
     tickets_transfer,
     train,
@@ -35,9 +38,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 data = typer.Typer(help="Draw, read, crop, check and blend data.", no_args_is_help=True)
+studies = typer.Typer(help="Grids of searches, on one machine or many.", no_args_is_help=True)
 tickets = typer.Typer(help="Search for tickets and look at what was found.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(tickets, name="tickets")
+app.add_typer(studies, name="study")
 
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
@@ -50,7 +55,11 @@ data.command("blend", epilog=data_blend.EXAMPLE)(data_blend.blend)
 data.command("fetch-detector", epilog=data_fetch_detector.EXAMPLE)(data_fetch_detector.fetch_detector)
 tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
 tickets.command("transfer", epilog=tickets_transfer.EXAMPLE)(tickets_transfer.transfer)
+tickets.command("matrix", epilog=tickets_matrix.EXAMPLE)(tickets_matrix.matrix)
+tickets.command("robustness", epilog=tickets_robustness.EXAMPLE)(tickets_robustness.robustness)
 tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
+studies.command("run", epilog=study.RUN_EXAMPLE)(study.run)
+studies.command("report", epilog=study.REPORT_EXAMPLE)(study.report)
 
 
 def _version(asked: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from clew.cli.console import printable
 from clew.datasets.disk import counted
+from clew.reports.words import large
 
 LONGEST, WIDEST = 28, 88  # characters of a name, and of all names beside one another
 
@@ -47,9 +48,43 @@ def ladder_lines(summary: dict[str, Any]) -> list[str]:
         for row in summary["levels"]
         if row.get("minus_own")
     ]
+    reasons += kept_lines(summary)
     reasons += [f"  {found['text']}" for found in summary.get("signatures", [])]
     classes = ["", *class_lines(summary["classes"])] if "classes" in summary else []
-    return [*lines, "", *reasons, *classes, "", summary["headline"]["text"]]
+    search = search_lines(summary.get("search", []))
+    return [*lines, "", *reasons, *classes, "", *search, summary["headline"]["text"]]
+
+
+def kept_lines(summary: dict[str, Any]) -> list[str]:
+    """What the headline's method keeps of the dense accuracy at each level, and how far it is ahead of one-shot."""
+    lines = []
+    for row in summary["levels"]:
+        if row["controls"] or row["method"] != summary["headline"]["method"]:
+            continue
+        kept, ahead = row["retention"], row["minus_one_shot"]
+        above = (
+            f"{interval(kept['above_chance'])} of what lies above chance"
+            if kept["above_chance"]
+            else "dense near chance"
+        )
+        more = f"; AUC minus one-shot {interval(ahead, True)}" if ahead else ""
+        share = f"keeps {interval(kept['accuracy'])} of the dense accuracy, {above}"
+        lines.append(f"  {row['method']} {100 * row['target']:g} %: {share}{more}")
+    return lines
+
+
+def search_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """What the search for each method's highest level cost in training pictures, the ticket's own training apart."""
+    if not rows:
+        return []
+    level = max(row["level"] for row in rows)
+    parts = []
+    for row in sorted((row for row in rows if row["level"] == level), key=lambda row: row["method"] != "imp"):
+        share = "" if row["of_imp"] is None or row["method"] == "imp" else f" ({100 * row['of_imp']:.0f} % of imp's)"
+        parts.append(f"{row['method']} {large(row['search_pictures'])}{share}")
+    seeds = sorted({row["seeds"] for row in rows if row["level"] == level})
+    told = counted(seeds[0], "seed") if len(seeds) == 1 else "all seeds"
+    return [f"search cost at {100 * level:g} %, training pictures of {told}: {', '.join(parts)}"]
 
 
 def class_lines(found: dict[str, Any]) -> list[str]:
@@ -76,7 +111,7 @@ def class_lines(found: dict[str, Any]) -> list[str]:
         target = f"{100 * row['target']:.1f} %"
         place = f"{row['method']:10} {row['controls'] or '':9} {target:>8}"
         lines.append(f"{place} {interval(row['macro_auc']):24} {change}")
-    return lines
+    return lines + [printable(one["text"]) for one in found.get("forgotten", [])]
 
 
 def _confusion(names: list[str], counts: list[list[float]], seeds: int) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from clew.base.errors import ClewError
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
+from clew.cli.fakes import fakes_lines, method_names
 from clew.cli.outside import look_here
 from clew.cli.tables import ladder_lines
 
@@ -25,7 +26,8 @@ def find(
     method: Annotated[
         str,
         typer.Option(
-            help="With commas: imp, one-shot, gradual, snip, grasp, synflow; the controls random, shuffled, reinit."
+            help="With commas: imp, early-bird, one-shot, gradual, snip, grasp, synflow; "
+            "the controls random, shuffled, reinit."
         ),
     ] = "imp,one-shot,random",
     scope: Annotated[str, typer.Option(help="global: one threshold; local: one per layer.")] = "global",
@@ -45,6 +47,7 @@ def find(
     size: options.Size = None,
     set_: options.Options = None,
     classes: options.Classes = "binary",
+    fakes: options.Fakes = "",
     epochs: options.Epochs = 20,
     batch_size: options.BatchSize = 32,
     accumulate: options.Accumulate = 1,
@@ -89,6 +92,7 @@ def find(
         input_size=size,
         options=parse_options(set_ or []),
         classes=classes,
+        fakes=method_names(fakes),
         methods=[name.strip() for name in method.split(",")],
         scope=scope,
         score=score,
@@ -112,7 +116,8 @@ def find(
     )
     summary = ladder.summary()
     page = write_page(ladder, summary, stores, progress=shown)
-    finish({**summary, "ladder": str(out), "page": str(page)}, json, *ladder_lines(summary), f"page: {page}")
+    told = {**summary, "fakes": ladder.settings["fakes"], "ladder": str(out), "page": str(page)}
+    finish(told, json, *ladder_lines(summary), *fakes_lines(ladder.settings), f"page: {page}")
 
 
 def numbers(text: str) -> tuple[float, ...]:

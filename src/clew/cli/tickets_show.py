@@ -8,25 +8,32 @@ from typing import Annotated, Any
 import typer
 
 from clew.base.errors import ClewError
-from clew.cli.console import Json, finish
+from clew.cli.console import Json, finish, progress
+from clew.cli.fakes import fakes_lines, origin_lines
 from clew.cli.import_weights import meaning
 from clew.cli.tables import ladder_lines, plain
 from clew.datasets.disk import counted
 
-EXAMPLE = "Example: clew tickets show ladder; clew tickets show ladder/tickets/imp-s0-80.safetensors --json"
+EXAMPLE = (
+    "Example: clew tickets show ladder --csv scores.csv; clew tickets show ladder/tickets/imp-s0-80.safetensors --json"
+)
 
 
 def show(
     path: Annotated[Path, typer.Argument(help="A ladder (folder) or a ticket (file).")],
+    csv: Annotated[
+        Path | None, typer.Option(help="Of a ladder: also write the score of every entry on every sample to this file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Tell what a ladder found, or what a ticket file is."""
     if path.is_dir() or not (path.exists() or path.suffix == ".safetensors"):
-        from clew.tickets.ladder import open_ladder
-
-        summary = open_ladder(path).summary()
-        finish(summary, json, *ladder_lines(summary))
+        _show_ladder(path, csv, json)
         return
+    if csv is not None:
+        raise ClewError(
+            f"--csv: {path} is a ticket, which keeps no scores: name a ladder, or use 'clew evaluate --csv'."
+        )
     from clew.tickets.file import read_ticket
 
     header = read_ticket(path).header
@@ -37,12 +44,29 @@ def show(
     finish({**header, "bytes": path.stat().st_size}, json, *lines)
 
 
+def _show_ladder(path: Path, csv: Path | None, as_json: bool) -> None:
+    from clew.tickets.ladder import open_ladder
+
+    ladder = open_ladder(path)
+    told: dict[str, Any] = {}
+    lines = []
+    if csv is not None:
+        from clew.tickets.ladder_csv import write_ladder_csv
+
+        told = {"csv": str(csv), "rows": write_ladder_csv(ladder, csv, progress())}
+        lines = [f"csv: {csv} ({counted(told['rows'], 'row')})"]
+    summary = ladder.summary()
+    about = [*fakes_lines(ladder.settings), *origin_lines(ladder), *lines]
+    finish({**summary, **told}, as_json, *ladder_lines(summary), *about)
+
+
 def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:
     counts, detector = header["sparsity"], header["detector"]
     return [
         f"{path}: {path.stat().st_size / 1024:.1f} KiB, checksum right",
         f"  {detector['name']} at {detector['input_size']} px, {header['protocol']}",
         f"  {_origin(header)}",
+        *(f"  {line}" for line in fakes_lines(header["search"])),
         f"  {100 * counts['sparsity']:.2f} % of {counts['prunable']:,} weights are zero, {counts['remaining']:,} live; "
         f"{100 * counts['macs_sparsity']:.1f} % of the multiply-adds fall away",
         *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header))),

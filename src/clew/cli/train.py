@@ -9,6 +9,7 @@ import typer
 
 from clew.cli import training_options as options
 from clew.cli.console import Json, finish, progress
+from clew.cli.fakes import fakes_lines, method_names
 from clew.cli.outside import look_here
 from clew.cli.tables import class_lines, interval
 from clew.datasets.disk import counted
@@ -26,6 +27,7 @@ def train(
     size: options.Size = None,
     set_: options.Options = None,
     classes: options.Classes = "binary",
+    fakes: options.Fakes = "",
     epochs: options.Epochs = 20,
     batch_size: options.BatchSize = 32,
     accumulate: options.Accumulate = 1,
@@ -62,6 +64,7 @@ def train(
         input_size=size,
         options=parse_options(set_ or []),
         classes=classes,
+        fakes=method_names(fakes),
         methods=(),
         seeds=seeds,
         first_seed=seed,
@@ -89,10 +92,11 @@ def train(
         result["classes"] = summary["classes"]
         lines += ["", *class_lines(summary["classes"])]
     finish(
-        {**result, "run": str(out)},
+        {**result, "fakes": ladder.settings["fakes"], "run": str(out)},
         json,
         f"{detector} on {summary['dataset']['name']}, {about}",
         *lines,
+        *fakes_lines(ladder.settings),
         f"weights: {tickets}",
     )
 

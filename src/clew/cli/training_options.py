@@ -16,6 +16,9 @@ Options = Annotated[
     typer.Option("--set", help="An option of the network, KEY=VALUE, such as backbone=cnn5 for mi_net; repeatable."),
 ]
 Classes = Annotated[str, typer.Option(help="binary, or method: tell real and each manipulation method apart.")]
+Fakes = Annotated[
+    str, typer.Option(help="Only these manipulation methods, with commas: Deepfakes,Face2Face; the reals stay.")
+]
 From = Annotated[Path | None, typer.Option("--from", help="Start from (and rewind to) these weights.")]
 Size = Annotated[int | None, typer.Option("--size", help="Input size in pixels; default: the network's own.")]
 Epochs = Annotated[int, typer.Option(help="Most epochs of each training.")]

@@ -106,6 +106,14 @@ class Detector(nn.Module):
         outputs: Tensor = self.get_submodule(self.facts.classifier)(features)
         return outputs
 
+    @classmethod
+    def part_names(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """What the parts of a network of such options are called, in its order: module name -> words.
+
+        A tensor belongs to the part of the longest module name that its own begins with. None unless a network says so.
+        """
+        return {}
+
     def objective(self, images: Tensor, targets: Tensor) -> Tensor:
         """What training lowers: a scalar, for images (B, 3, H, W) and targets (B,) or soft targets (B, K)."""
         return nn.functional.cross_entropy(self(images).float(), targets)

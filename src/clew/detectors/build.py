@@ -87,6 +87,24 @@ def facts_of(name: str) -> Facts:
     return _stated_facts(name, _factory(name))
 
 
+def part_names(name: str, options: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What the parts of a network of such options are called (see `Detector.part_names`), found without building it.
+
+    Empty where it names none or is not at hand: a ladder is read without the library of its network, and reading one
+    runs no code from outside that nobody imported. Raises ClewError for options that the network refuses.
+    """
+    named = getattr(_at_hand(name), "part_names", None)
+    return dict(named(options or {})) if callable(named) else {}
+
+
+def _at_hand(name: str) -> Factory | None:
+    """A factory that is registered, installed, or imported by somebody; None for any other."""
+    if is_outside(name):
+        return _factory(name) if name.partition(":")[0] in sys.modules else None
+    installed = name in detectors or name in {point.name for point in entry_points(group="clew.detectors")}
+    return _factory(name) if installed else None
+
+
 def initial_state(config: Config, seed: int) -> dict[str, Tensor]:
     """The weights and buffers of a fresh network: the same for the same seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):

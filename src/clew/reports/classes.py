@@ -10,20 +10,21 @@ from markupsafe import Markup
 
 from clew.reports.cells import Cell, ClassRow, Confusion, cell, class_rows, confusion
 from clew.reports.curves import curves
-from clew.reports.series import same_level, tickets
+from clew.reports.series import Series, same_level, tickets
 from clew.reports.words import counted, limits, number, percent, spoken, whole
 
-DEEPEST = 0.1  # a loss of AUC from which shades grow no deeper
+DEEPEST = 0.1  # a loss from which shades grow no deeper
+MEASURES = {"auc": "AUC against the rest", "recall": "Recall"}
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What each class loses to dense at the levels of one method: a line per class, the worst level's first."""
+    """What each class loses to dense at the levels of one method, in AUC and recall; forgotten first, told first."""
 
     method: str
     slot: str
     levels: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    tables: list[tuple[str, list[tuple[str, list[Cell]]]]]  # measure, a line per class
     told: list[str]
 
 
@@ -37,7 +38,7 @@ class ByClass:
     rows: list[ClassRow]
     confusion: Confusion
     chart: Markup | None
-    losses: Losses | None
+    losses: list[Losses]
 
 
 def by_class(summary: Mapping[str, Any]) -> ByClass | None:
@@ -84,29 +85,40 @@ def _level(summary: Mapping[str, Any], method: str, owner: str, target: float) -
     return None
 
 
-def _losses(summary: Mapping[str, Any]) -> Losses | None:
-    """The losses of the headline's method; None where there is no ticket."""
-    judged, names = tickets(summary), summary["classes"]["names"]
-    if not judged:
-        return None
-    lead, changes = judged[0], {}
-    for row in lead.rows:
-        found = _level(summary, lead.method, "", row["target"])
+def _losses(summary: Mapping[str, Any]) -> list[Losses]:
+    """The losses of every method with tickets, the headline's first."""
+    ranked = {one["method"]: one for one in summary["classes"]["forgotten"]}
+    return [_of_method(summary, series, ranked[series.method]) for series in tickets(summary)]
+
+
+def _of_method(summary: Mapping[str, Any], series: Series, ranked: Mapping[str, Any]) -> Losses:
+    names = list(summary["classes"]["names"])
+    changes = {}
+    for row in series.rows:
+        found = _level(summary, series.method, "", row["target"])
         if found is not None:
-            changes[float(row["target"])] = [one["auc"] for one in found["minus_dense"]["classes"]]
+            changes[float(row["target"])] = found["minus_dense"]["classes"]
+    order = [names.index(one["name"]) for one in ranked["order"]]
+    tables = [
+        (title, [(names[at], [_change(names[at], title, row[at][key]) for row in changes.values()]) for at in order])
+        for key, title in MEASURES.items()
+    ]
     last = max(changes)
-    rows = [(name, [_change(name, one[at]) for one in changes.values()]) for at, name in enumerate(names)]
-    order = sorted(range(len(names)), key=lambda at: (_mean(changes[last][at]), at))
-    told = [*_most(names, changes[last], lead.short, last), *_first(names, changes)]
-    return Losses(lead.name, lead.slot, [percent(one) for one in changes], [rows[at] for at in order], told)
+    most = _most(names, [one["auc"] for one in changes[last]], series.short, last)
+    told = [_capital(ranked["text"].removeprefix(f"{series.method}: ")), *most, *_luck(changes)]
+    return Losses(series.name, series.slot, [percent(one) for one in changes], tables, told)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _mean(found: Mapping[str, Any] | None) -> float:
     return 0.0 if found is None else float(found["mean"])
 
 
-def _change(name: str, found: Mapping[str, Any] | None) -> Cell:
-    return cell(f"{name}: AUC minus dense", found, max(0.0, -_mean(found)) / DEEPEST, signed=True)
+def _change(name: str, title: str, found: Mapping[str, Any] | None) -> Cell:
+    return cell(f"{name}: {title}, minus dense", found, max(0.0, -_mean(found)) / DEEPEST, signed=True)
 
 
 def _most(names: Sequence[str], changes: Sequence[Mapping[str, Any] | None], method: str, level: float) -> list[str]:
@@ -123,19 +135,9 @@ def _most(names: Sequence[str], changes: Sequence[Mapping[str, Any] | None], met
     return [f"{text}, {counted(found['n'], 'seed')}{doubt}."]
 
 
-def _first(names: Sequence[str], changes: Mapping[float, Sequence[Mapping[str, Any] | None]]) -> list[str]:
-    """Which classes are the first whose whole interval lies below dense."""
-    looked = sum(one is not None and one["high"] is not None for row in changes.values() for one in row)
+def _luck(changes: Mapping[float, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """How often chance alone would show a loss."""
+    looked = sum(one["auc"] is not None and one["auc"]["high"] is not None for row in changes.values() for one in row)
     if not looked:
-        return ["No interval can be had, so no class is shown to be forgotten first."]
-    for level, row in changes.items():
-        lost = [n for n, one in zip(names, row, strict=True) if one and one["high"] is not None and one["high"] < 0]
-        if lost:
-            verb = "is the first class" if len(lost) == 1 else "are the first classes"
-            luck = f"Of {counted(looked, 'interval')}, about 1 in 20 would lie below 0 by chance alone."
-            return [f"{_listed(lost)} {verb} shown to lose to dense, at {percent(level)}.", luck]
-    return ["At no level is a class shown to lose to dense: every interval reaches 0 or lies above it."]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+        return ["No interval can be had, so no loss can be shown."]
+    return [f"Of {counted(looked, 'interval')} of AUC, about 1 in 20 would lie below 0 by chance alone."]

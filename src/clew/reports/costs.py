@@ -10,7 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from clew.reports.words import exactly, kilobytes, large, method_name, whole
+from clew.reports.words import NONE, exactly, kilobytes, large, method_name, percent, whole
+from clew.tickets.costs import needed, search_pictures, search_rows
 from clew.tickets.ladder import Ladder
 
 FLOAT_BYTES = 4
@@ -27,6 +28,8 @@ class Cost:
     pictures: str
     cumulative: str
     trainings: str
+    search: str
+    of_imp: str
     macs: str
     file: str
     shared: str
@@ -53,12 +56,13 @@ def costs(ladder: Ladder) -> Costs:
     for entry in ladder.facts["entries"]:
         places.setdefault((entry["method"], entry["controls"], entry["level"]), []).append(entry)
     first: dict[str, Place] = {}
+    of_imp = {(row["method"], "", row["level"]): row["of_imp"] for row in search_rows(ladder.facts)}
     rows = []
     for place in sorted(places, key=_order):
-        rows.append(_cost(ladder, place, places[place], first))
+        rows.append(_cost(ladder, place, places[place], first, of_imp.get(place)))
         for entry in places[place]:
             first.setdefault(entry["run"], place)
-    used = [runs[name] for name in sorted({e["run"] for e in ladder.facts["entries"]})]
+    used = [runs[name] for name in sorted({n for e in ladder.facts["entries"] for n in needed(e["run"], runs)})]
     return Costs(
         rows,
         whole(len(used)),
@@ -73,13 +77,21 @@ def _order(place: Place) -> tuple[Any, ...]:
     return (method != "dense", bool(owner) and method != "dense", method, owner, level)
 
 
-def _cost(ladder: Ladder, place: Place, entries: Sequence[Mapping[str, Any]], first: Mapping[str, Place]) -> Cost:
+def _cost(
+    ladder: Ladder,
+    place: Place,
+    entries: Sequence[Mapping[str, Any]],
+    first: Mapping[str, Place],
+    of_imp: float | None,
+) -> Cost:
     runs = ladder.facts["runs"]
     method, owner, level = place
     own = [runs[entry["run"]] for entry in entries]
     behind = [needed(entry["run"], runs) for entry in entries]
     shared = next((first[entry["run"]] for entry in entries if entry["run"] in first), None)
     size = mean(sizes_of(ladder, entries))
+    searches = [search_pictures(entry["run"], ladder.facts) for entry in entries]
+    known = [pictures for pictures in searches if pictures is not None]
     return Cost(
         f"Dense, trained on (for {method_name(owner)})"
         if method == "dense" and owner
@@ -89,21 +101,12 @@ def _cost(ladder: Ladder, place: Place, entries: Sequence[Mapping[str, Any]], fi
         whole(sum(run["pictures"] for run in own)),
         whole(sum(runs[name]["pictures"] for names in behind for name in names)),
         whole(sum(len(names) for names in behind)),
+        whole(sum(known)) if len(known) == len(searches) else NONE,
+        NONE if of_imp is None else percent(of_imp, 0),
         large(sum(run["macs"] * (1 - run["macs_sparsity"]) for run in own) / len(own)),
         kilobytes(size),
         "" if shared is None else f"the same trainings as {method_name(shared[0], shared[1] or None)}, counted once",
     )
-
-
-def needed(run: str, runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A run and all that had to be trained before it."""
-    found, waiting = [], [run]
-    while waiting:
-        name = waiting.pop()
-        if name in runs and name not in found:
-            found.append(name)
-            waiting += [runs[name].get("mask_from", ""), runs[name].get("weights_from", "")]
-    return sorted(found)
 
 
 def span(values: Iterable[int]) -> str:

@@ -24,8 +24,11 @@ from clew.reports.examples import examples
 from clew.reports.figures import key_figures, level_table
 from clew.reports.gaps import gap_chart
 from clew.reports.histories import panels
+from clew.reports.kept import kept_rows
+from clew.reports.parts import part_maps
 from clew.reports.protocol import has_videos, protocol
 from clew.reports.series import drawn, tickets
+from clew.reports.signatures import failures
 from clew.tickets.ladder import Ladder
 
 PAGE = "report.html"
@@ -67,10 +70,13 @@ def page_content(ladder: Ladder, summary: Mapping[str, Any], stores: Sequence[Pa
         "gaps": gap_chart(summary),
         "rows": level_table(summary),
         "dense_more": _dense_more(summary),
+        "kept": kept_rows(summary),
+        "failures": failures(ladder, summary),
         "unit": unit,
         "classes": by_class(summary),
         "calibration": calibration(ladder, unit),
-        "heatmaps": heatmaps(ladder, judged),
+        "heatmaps": heatmaps(ladder, judged, summary.get("parts")),
+        "part_maps": part_maps(summary, judged),
         "examples": examples(ladder, summary, stores),
         "panels": panels(ladder, shown),
         "costs": costs(ladder),

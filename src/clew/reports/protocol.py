@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from clew.reports.words import counted, method_name, percent, whole
 from clew.tickets.ladder import Ladder
+from clew.tickets.origin import origin_name, warnings
 
 Facts = list[tuple[str, str]]
 BALANCED = {
@@ -37,6 +38,10 @@ def _data(ladder: Ladder, summary: Mapping[str, Any]) -> Facts:
         facts.append(("Content hash", str(data["hash"])))
     if len(ladder.facts["data"]) > 1:
         facts.append(("Hash of all", summary["dataset"]["hash"]))
+    fakes = ladder.settings.get("fakes") or []
+    if fakes:
+        facts.append(("Fakes", f"{', '.join(fakes)} only, in training, validation and test"))
+    facts += _origin(ladder)
     for split, name in (("test", "Test split"), ("val", "Validation split")):
         rows = _once(ladder.scores, split)
         if rows.num_rows:
@@ -46,6 +51,19 @@ def _data(ladder: Ladder, summary: Mapping[str, Any]) -> Facts:
         ("Scored per", "video, by the mean probability of its pictures" if has_videos(ladder.scores) else "picture")
     )
     return facts
+
+
+def _origin(ladder: Ladder) -> Facts:
+    """Where tickets that are brought along were found, and what to be warned of."""
+    origin = ladder.settings.get("origin") or {}
+    if not origin:
+        return []
+    crops = f", cropped as {origin['protocol']}" if origin.get("protocol") else ""
+    found = [
+        ("Tickets brought along", f"found on {origin_name(origin)}{crops}"),
+        ("Found on data of hash", origin["hash"]),
+    ]
+    return [*found, *(("Warning", text) for text in warnings(ladder))]
 
 
 def _once(scores: pa.Table, split: str) -> pa.Table:

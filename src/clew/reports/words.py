@@ -12,6 +12,7 @@ NONE = "\N{EN DASH}"
 _METHODS = {
     "dense": "Dense",
     "imp": "IMP",
+    "early-bird": "Early-bird",
     "one-shot": "One-shot",
     "gradual": "Gradual",
     "snip": "SNIP",

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class over several seeds, with their intervals."""
+"""Precision, recall and F1 of each class over several runs, with their intervals."""
 
 from __future__ import annotations
 
@@ -36,6 +36,29 @@ def class_rates(
     ]
 
 
+def class_recalls(
+    targets: Array, by_run: Mapping[int, Array], clusters: Array, resamples: int, seed: int
+) -> tuple[Figure | None, ...]:
+    """Recall of each of K classes for many runs at once, as `class_rates` finds it; None for one never there."""
+    known = targets >= 0
+    truth, names = targets[known], clusters[known]
+    runs, classes = tuple(by_run), next(iter(by_run.values())).shape[1]
+    there = np.eye(classes)[truth]  # (V, K)
+    right = np.stack([there * (by_run[run][known].argmax(axis=1) == truth)[:, None] for run in runs], axis=1)
+    values = _share(right.sum(axis=0), there.sum(axis=0))  # (M, K)
+    blocks = weight_blocks((truth > 0).astype(int), names, resamples, np.random.default_rng(seed))
+    again = np.concatenate([_recalls(right, there, weights) for weights in blocks])
+    counted = [counted_clusters(truth == k, names) for k in range(classes)]
+    return tuple(_figure(runs, values[:, k], again[:, :, k], counted[k]) for k in range(classes))
+
+
+def _recalls(right: Array, there: Array, weights: Array) -> Array:
+    """Recall (R, M, K) of what was told rightly (V, M, K) of what is there (V, K), under weights (R, V)."""
+    rows, runs, classes = right.shape
+    found = (weights @ right.reshape(rows, -1)).reshape(-1, runs, classes)
+    return _share(found, (weights @ there)[:, None, :])
+
+
 def _figure(seeds: tuple[int, ...], values: Array, again: Array, clusters: int) -> Figure | None:
     return None if np.isnan(values).any() else Figure(Estimate(seeds, values, again), clusters)
 
@@ -59,4 +82,5 @@ def _rates(confusions: Array) -> dict[str, Array]:
 
 
 def _share(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    wide = np.broadcast_to(whole, part.shape)
+    return np.divide(part, wide, out=np.full(part.shape, np.nan), where=wide > 0)

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clew.base.errors import ClewError
-from clew.tickets.class_rates import class_rates
+from clew.tickets.class_rates import class_rates, class_recalls
 from clew.tickets.estimates import RUN, Cell
+from clew.tickets.forgotten import forgotten
 from clew.training.class_intervals import ClassFigures, Figure, class_figures
 from clew.training.class_metrics import class_probabilities, class_report
 from clew.training.metrics import Array, per_video
@@ -20,6 +21,21 @@ from clew.training.metrics import Array, per_video
 RESAMPLES = 500
 DENSE = Cell("dense", "", "", "", 0.0)
 Place = tuple[Cell, int]  # a cell and a seed: one run
+Recalls = tuple[Figure | None, ...]  # of each class
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is measured of a cell, or of the difference between two."""
+
+    figures: ClassFigures
+    recalls: Recalls
+
+    def as_dict(self, names: Sequence[str], least: float = 0.0) -> dict[str, Any]:
+        """As `ClassFigures.as_dict`, with the recall of each class beside its AUC."""
+        found = self.figures.as_dict(names, least)
+        pairs = zip(found["classes"], self.recalls, strict=True)
+        return {**found, "classes": [{**one, "recall": _told(recall, least)} for one, recall in pairs]}
 
 
 @dataclass(frozen=True)
@@ -32,13 +48,13 @@ class _Bench:
 
 
 def class_table(scores: pa.Table, names: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
-    """Macro AUC, accuracy and the AUC of each class of every cell, per video of the test split, for JSON.
+    """Macro AUC, accuracy, and AUC and recall of each class of every cell, per video of the test split, for JSON.
 
     `scores` are of one store and of runs that `ladder_table` found to agree; `names` (K,) real and the methods. All
     cells are measured under the same resamples, and "minus_dense" of a level is paired by seed, against the dense nets
     that it is judged against. The dense nets come with precision, recall and F1 by class, and the confusion matrix
-    (rows the truth, columns what was told), the mean over seeds. Raises ClewError when the runs do not fit together
-    or no dense net is among them.
+    (rows the truth, columns what was told), the mean over seeds; "forgotten" says by method which classes go first.
+    Raises ClewError when the runs do not fit together or no dense net is among them.
     """
     bench = _bench(scores.filter(pc.equal(scores["split"], "test")), names)
     figures = _figures(bench, resamples, seed)
@@ -46,35 +62,42 @@ def class_table(scores: pa.Table, names: Sequence[str], resamples: int = RESAMPL
         raise ClewError("the scores hold no dense run (method dense, level 0). Let the search finish.")
     more = _dense_more(bench, names, resamples, seed)
     levels = [_level(cell, figures, names) for cell in sorted(figures) if cell != DENSE]
-    return {"names": list(names), "dense": {**_absolute(DENSE, figures[DENSE], names), **more}, "levels": levels}
+    dense = {**_absolute(DENSE, figures[DENSE], names), **more}
+    return {"names": list(names), "dense": dense, "levels": levels, "forgotten": forgotten(levels, names)}
 
 
-def _level(cell: Cell, figures: Mapping[Cell, ClassFigures], names: Sequence[str]) -> dict[str, Any]:
+def _level(cell: Cell, figures: Mapping[Cell, _Figures], names: Sequence[str]) -> dict[str, Any]:
     """The intervals of one cell, and those of its differences from dense."""
     found = figures[cell]
     change = None if cell.method == DENSE.method else _minus(found, _reference(cell, figures)).as_dict(names, -1.0)
     return {**_absolute(cell, found, names), "minus_dense": change}
 
 
-def _absolute(cell: Cell, found: ClassFigures, names: Sequence[str]) -> dict[str, Any]:
+def _absolute(cell: Cell, found: _Figures, names: Sequence[str]) -> dict[str, Any]:
     """What cell it is, and its intervals."""
     return {"method": cell.method, "controls": cell.controls or None, "target": cell.level, **found.as_dict(names)}
 
 
-def _reference(cell: Cell, figures: Mapping[Cell, ClassFigures]) -> ClassFigures:
+def _reference(cell: Cell, figures: Mapping[Cell, _Figures]) -> _Figures:
     """The dense nets trained on for as many steps, where there are such; else those of level 0."""
     trained_on = Cell(DENSE.method, cell.scope, cell.rewind, cell.controls or cell.method, cell.level)
     return figures.get(trained_on) or figures.get(replace(trained_on, scope="")) or figures[DENSE]
 
 
-def _minus(one: ClassFigures, other: ClassFigures) -> ClassFigures:
+def _minus(mine: _Figures, theirs: _Figures) -> _Figures:
     """What one has more than the other, paired by seed."""
-    pairs = zip(one.classes, other.classes, strict=True)
-    macro = _difference(one.macro_auc, other.macro_auc)
-    accuracy = _difference(one.accuracy, other.accuracy)
+    one, other = mine.figures, theirs.figures
+    macro, accuracy = _difference(one.macro_auc, other.macro_auc), _difference(one.accuracy, other.accuracy)
     if accuracy is None:
         raise ClewError("a level shares no seed with its dense reference. Let the search finish.")
-    return ClassFigures(macro, accuracy, tuple(_difference(*pair) for pair in pairs))
+    return _Figures(
+        ClassFigures(macro, accuracy, _differences(one.classes, other.classes)),
+        _differences(mine.recalls, theirs.recalls),
+    )
+
+
+def _differences(one: Recalls, other: Recalls) -> Recalls:
+    return tuple(_difference(*pair) for pair in zip(one, other, strict=True))
 
 
 def _difference(one: Figure | None, other: Figure | None) -> Figure | None:
@@ -82,25 +105,29 @@ def _difference(one: Figure | None, other: Figure | None) -> Figure | None:
     return None if estimate is None or one is None else Figure(estimate, one.clusters)
 
 
-def _figures(bench: _Bench, resamples: int, seed: int) -> dict[Cell, ClassFigures]:
+def _figures(bench: _Bench, resamples: int, seed: int) -> dict[Cell, _Figures]:
     """Every cell's figures; all runs are measured at once, so that the resamples are drawn once."""
     places = list(bench.runs)
     runs = dict(enumerate(bench.runs.values()))
     found = class_figures(bench.targets, runs, bench.clusters, resamples, np.random.default_rng(seed))
+    recalls = class_recalls(bench.targets, runs, bench.clusters, resamples, seed)
     at: dict[Cell, dict[int, int]] = {}
     for row, (cell, number) in enumerate(places):
         at.setdefault(cell, {})[number] = row
-    return {cell: _of_seeds(found, dict(sorted(rows.items()))) for cell, rows in at.items()}
+    return {cell: _of_seeds(found, recalls, dict(sorted(rows.items()))) for cell, rows in at.items()}
 
 
-def _of_seeds(found: ClassFigures, rows: Mapping[int, int]) -> ClassFigures:
+def _of_seeds(found: ClassFigures, recalls: Recalls, rows: Mapping[int, int]) -> _Figures:
     """The figures of some of the runs alone; `rows` by seed."""
 
-    def only(figure: Figure) -> Figure:
+    def only(figure: Figure | None) -> Figure | None:
+        if figure is None:
+            return None
         return Figure(replace(figure.estimate.only(list(rows.values())), seeds=tuple(rows)), figure.clusters)
 
-    macro = None if found.macro_auc is None else only(found.macro_auc)
-    return ClassFigures(macro, only(found.accuracy), tuple(None if one is None else only(one) for one in found.classes))
+    accuracy = only(found.accuracy) or found.accuracy
+    classes = ClassFigures(only(found.macro_auc), accuracy, tuple(map(only, found.classes)))
+    return _Figures(classes, tuple(map(only, recalls)))
 
 
 def _dense_more(bench: _Bench, names: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
@@ -121,8 +148,8 @@ def _dense_more(bench: _Bench, names: Sequence[str], resamples: int, seed: int) 
     }
 
 
-def _told(figure: Figure | None) -> dict[str, Any] | None:
-    return None if figure is None else figure.interval().within().as_dict()
+def _told(figure: Figure | None, least: float = 0.0) -> dict[str, Any] | None:
+    return None if figure is None else figure.interval().within(least).as_dict()
 
 
 def _bench(rows: pa.Table, names: Sequence[str]) -> _Bench:

@@ -37,12 +37,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers of one cell, per video: AUC and accuracy, and for dense nets EER and average precision."""
+    """The numbers of one cell, per video: AUC and accuracy, and for dense nets EER and average precision.
+
+    `runs` are the trainings that they are of, by seed: two cells may share them.
+    """
 
     auc: Estimate
     accuracy: Estimate
     eer: Estimate | None = None
     ap: Estimate | None = None
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class _Bench:
     prob: Array
     cells: list[Cell]
     seeds: list[int]
+    runs: list[str]
 
 
 def measure(scores: pa.Table, store: str | None, resamples: int, rng: np.random.Generator) -> Measured:
@@ -84,7 +89,7 @@ def measure(scores: pa.Table, store: str | None, resamples: int, rng: np.random.
             for name, (values, resampled) in numbers.items()
             if not np.isnan(values[at]).any()
         }
-        cells[cell] = Figures(**found)
+        cells[cell] = Figures(**found, runs=tuple(bench.runs[row] for row in at))
     return Measured(cells, counted_clusters(bench.labels, bench.clusters))
 
 
@@ -190,7 +195,8 @@ def _per_video(
         )
         for run in runs
     ]
-    return _Bench(found.labels, found.clusters, found.scores, cells, [run["seed"] for run in runs])
+    seeds, names = ([run[key] for run in runs] for key in ("seed", "run"))
+    return _Bench(found.labels, found.clusters, found.scores, cells, seeds, names)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[list[Any], Array]:

@@ -15,6 +15,7 @@ from clew.datasets.store import open_store
 from clew.detectors.build import resolve
 from clew.tickets.given import given_file, given_note
 from clew.tickets.ladder import LADDER, Ladder, read_facts
+from clew.tickets.origin import origin_name
 from clew.tickets.search import check, search
 from clew.tickets.settings import FPR, LEVELS, MARGIN, SearchSettings
 from clew.training.board import check_board
@@ -33,6 +34,7 @@ def find_tickets(
     input_size: int | None = None,
     options: Mapping[str, Any] | None = None,
     classes: str = "binary",
+    fakes: Sequence[str] = (),
     methods: Sequence[str] = ("imp", "one-shot", "random"),
     scope: str = "global",
     score: str = "magnitude",
@@ -59,7 +61,8 @@ def find_tickets(
     `levels` are target sparsities; `scope` global or local; `score` magnitude or magnitude-per-mac; `rewind` none,
     init, step:K or lr; `start` weights to begin with and to rewind to;
     `input_size` in pixels (None: the detector's own) and `options` (its keywords) as for `build`; `classes` binary,
-    or method: real and each manipulation method; `margin` in AUC; `fpr` the false positive rate of the operating
+    or method: real and each manipulation method; `fakes` the manipulation methods whose fakes are trained, selected
+    and tested on (none named: all); `margin` in AUC; `fpr` the false positive rate of the operating
     point. `precision` fp32, bf16 or auto, `memory_format` contiguous, channels-last or auto, `device` cpu, cuda or
     auto, `devices` how many train together (DDP), `compile` on, off or auto, and `threads` of each training (0: one,
     or all cores where there is one training only) are settled once and kept in the ladder. `tensorboard`: a folder
@@ -70,7 +73,8 @@ def find_tickets(
     out, training = Path(out), training or TrainSettings()
     if tensorboard is not None:
         check_board(Path(tensorboard))
-    names = _classes(classes, paths)
+    fakes = tuple(sorted(set(fakes)))
+    names = _classes(classes, paths, fakes)
     config = resolve(detector, input_size, len(names) or 2, options)
     asked = SearchSettings(
         detector=config,
@@ -82,13 +86,15 @@ def find_tickets(
         seeds=tuple(range(first_seed, first_seed + seeds)),
         margin=margin,
         classes=names,
+        fakes=fakes,
         fpr=fpr,
         training=training,
     )
     weights = given_file(Path(start)) if start is not None else None
     kept = _kept_choices(out)
     wishes = Wishes(precision, memory_format, threads, device, devices, compile)
-    check(paths, replace(asked, choices=kept or Choices(devices=devices)), out, weights)
+    grown, _, old = check(paths, replace(asked, choices=kept or Choices(devices=devices)), out, weights)
+    _check_moved(out, grown, old)
     if not threads:
         threads = kept.threads if kept else 1 if seeds > 1 or methods else max(1, usable_cores() // devices)
         wishes = replace(wishes, threads=threads)
@@ -111,11 +117,19 @@ def find_tickets(
     )
 
 
-def _classes(classes: str, paths: Sequence[Path]) -> tuple[str, ...]:
+def _classes(classes: str, paths: Sequence[Path], fakes: Sequence[str]) -> tuple[str, ...]:
     """The names of the classes to be told apart: none where fakes are one class."""
     if classes not in CLASSES:
         raise unknown_name("--classes", classes, CLASSES)
-    return method_classes([open_store(path) for path in paths]) if classes == "method" else ()
+    return method_classes([open_store(path) for path in paths], fakes) if classes == "method" else ()
+
+
+def _check_moved(out: Path, grown: SearchSettings, old: Mapping[str, Any]) -> None:
+    """Raises ClewError where tickets of another ladder would have to be trained, which is not at hand here."""
+    lacking = not old.get("complete") or set(grown.seeds) - set(old["settings"]["seeds"])
+    if grown.origin and lacking:
+        there = origin_name(grown.origin)
+        raise ClewError(f"{out} holds tickets of another ladder ({there}): go on with 'clew tickets transfer'.")
 
 
 def _in_words(choices: Choices) -> str:

@@ -14,7 +14,10 @@ from clew.base.errors import ClewError
 from clew.base.files import read_json
 from clew.base.hashing import hash_json
 from clew.datasets.index import read_table
+from clew.detectors.build import part_names
 from clew.tickets.class_table import class_table
+from clew.tickets.costs import search_rows
+from clew.tickets.parts_table import parts_table
 from clew.tickets.signatures import signatures
 from clew.tickets.table import ladder_table
 
@@ -71,11 +74,13 @@ class Ladder:
     def summary(self) -> dict[str, Any]:
         """The object of `clew tickets show LADDER --json`: levels with intervals and verdicts, pooled, headline.
 
-        A ladder of several classes has them under "classes" too: see `class_table`.
+        A ladder of several classes has them under "classes" too (see `class_table`), and one of a network that names
+        its parts which of them keep their weights under "parts" (see `parts_table`).
         """
         settings, data = self.settings, self.facts["data"]
+        detector = settings["detector"]
         facts = {
-            "detector": settings["detector"]["name"],
+            "detector": detector["name"],
             "dataset": {
                 "name": "+".join(d["name"] for d in data),
                 "hash": data[0]["hash"] if len(data) == 1 else hash_json([d["hash"] for d in data]),
@@ -84,11 +89,19 @@ class Ladder:
             "margin": settings["margin"],
             "levels": [self._level_facts(entry) for entry in self.facts["entries"]],
         }
-        scores = _as_one_store(self.scores, [d["name"] for d in data])
+        scores = self.joined_scores()
         found = ladder_table(scores, facts)
         names = settings.get("classes") or []
+        found["search"] = search_rows(self.facts)
         found["signatures"] = [one.as_dict() for one in signatures(self.facts, found["levels"], settings["margin"])]
-        return {**found, "classes": class_table(scores, names)} if names else found
+        if names:
+            found["classes"] = class_table(scores, names)
+        parts = parts_table(self.facts, part_names(detector["name"], detector.get("options")))
+        return {**found, "parts": parts} if parts else found
+
+    def joined_scores(self) -> pa.Table:
+        """The scores, those of several stores as if of one."""
+        return _as_one_store(self.scores, [d["name"] for d in self.facts["data"]])
 
     def _level_facts(self, entry: dict[str, Any]) -> dict[str, Any]:
         run = self.facts["runs"][entry["run"]]

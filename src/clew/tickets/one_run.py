@@ -24,7 +24,7 @@ from clew.tickets.masks import Mask
 from clew.tickets.place import Place
 from clew.tickets.runs import DENSE, Run
 from clew.tickets.settings import SearchSettings
-from clew.tickets.starting import rewind_saver, start_of
+from clew.tickets.starting import leave_mask, rewind_savers, start_of
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
 from clew.training.blended import load_part
@@ -73,7 +73,8 @@ def _in_process(
     with thread_count(settings.choices.threads), board(place.board if first else None, run.id) as each_epoch:
         stores = [open_store(path) for path in place.stores]
         splits = {
-            split: load_part(stores, split, settings.training.blend, settings.classes) for split in ("train", *SCORED)
+            split: load_part(stores, split, settings.training.blend, settings.classes, settings.fakes)
+            for split in ("train", *SCORED)
         }
         start = start_of(place, settings, run, splits["train"], first)
         trained = (
@@ -87,7 +88,7 @@ def _in_process(
                 splits["train"],
                 splits["val"],
                 run.seed,
-                at_step=rewind_saver(place, settings, run),
+                at_steps=rewind_savers(place, settings, run),
                 checkpoint=place.part(run.id, CHECKPOINT),
                 keep=True,
                 report=report if first else lambda steps, note: None,
@@ -96,6 +97,9 @@ def _in_process(
             )
         )
         if not first:
+            return
+        if run.finds:
+            _leave_found(place, settings, run, start, trained)
             return
         report(0, "scoring")
         logits = _logits(settings, trained.state, splits)
@@ -106,6 +110,13 @@ def _in_process(
     write_ticket(place.ticket(run.id), _content(header, mask, trained.state))
     write_json(place.part(run.id, ".json"), facts)
     place.part(run.id, CHECKPOINT).unlink(missing_ok=True)  # whoever is killed before this need not train again
+
+
+def _leave_found(place: Place, settings: SearchSettings, run: Run, start: Start, trained: Trained) -> None:
+    """Writes what a run that finds a mask leaves: the mask, for as long as the search goes on, and its facts."""
+    facts = _facts(settings, run, leave_mask(place, run, start, trained), trained)
+    write_json(place.part(run.id, ".json"), {**facts, "settled": trained.settled is not None, "looks": trained.looks})
+    place.part(run.id, CHECKPOINT).unlink(missing_ok=True)
 
 
 def _untrained(start: Start) -> Trained:
@@ -143,6 +154,8 @@ def _facts(settings: SearchSettings, run: Run, mask: Mask, trained: Trained) -> 
         "level": run.level,
         "mask_from": run.mask_from,
         "origin": run.origin,
+        "finds": run.finds,
+        "found_by": run.found_by,
         "begins": run.begins,
         "weights_from": run.weights_from or (f"{REWIND}/seed-{run.seed}.safetensors" if run.method != DENSE else ""),
         "sparsity": masks.sparsity(mask),
@@ -199,24 +212,30 @@ def _header(
         "classes": list(settings.names),
         "protocol": "; ".join(dict.fromkeys(d["protocol"] for d in data)),
         "data": data,
-        "search": {
-            "run": run.id,
-            "method": run.method,
-            "seed": run.seed,
-            "scope": settings.scope,
-            "score": settings.score,
-            "rewind": settings.rewind,
-            "kind": kind_of(settings.rewind, run.method),
-            "level": run.level,
-            "levels": list(settings.levels),
-            "start": settings.start,
-        },
+        "search": search_facts(settings, run),
         "training": settings.training.as_dict(),
         "choices": settings.choices.as_dict(),
         "sparsity": {k: facts[k] for k in ("sparsity", "macs_sparsity", "remaining", "prunable", "macs", "layers")},
         "best_epoch": facts["best_epoch"],
         **measured,
         "graph": None,
+    }
+
+
+def search_facts(settings: SearchSettings, run: Run) -> dict[str, Any]:
+    """What a ticket's header says of the search that it comes from."""
+    return {
+        "run": run.id,
+        "method": run.method,
+        "seed": run.seed,
+        "scope": settings.scope,
+        "score": settings.score,
+        "rewind": settings.rewind,
+        "kind": kind_of(settings.rewind, run.method),
+        "level": run.level,
+        "levels": list(settings.levels),
+        "start": settings.start,
+        "fakes": list(settings.fakes),
     }
 
 
@@ -227,11 +246,14 @@ def _content(header: dict[str, Any], mask: Mask, state: State) -> TicketFile:
 
 
 def is_whole(place: Place, run: str) -> bool:
-    """Whether a run of an unfinished search is done."""
-    return place.part(run, ".json").exists() and place.ticket(run).exists()
+    """Whether a run of an unfinished search is done: its facts come last, after its ticket or its mask."""
+    left = place.ticket(run).exists() or place.found(run).exists()
+    return place.part(run, ".json").exists() and left
 
 
 def run_facts(place: Place, run: str) -> dict[str, Any]:
-    """The facts of a finished run, with its ticket's checksum."""
+    """The facts of a finished run, with its ticket's checksum where it leaves one."""
     facts = read_json(place.part(run, ".json"))
+    if facts.get("finds"):
+        return dict(facts)
     return {**facts, "ticket_sha256": hashlib.sha256(place.ticket(run).read_bytes()).hexdigest()}

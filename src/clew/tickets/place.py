@@ -17,6 +17,7 @@ class Place:
     weights: Path | None = None
     board: Path | None = None  # where TensorBoard looks, if anywhere
     origin: Path | None = None  # the ladder whose tickets are brought along, if any
+    points: tuple[tuple[int, Path], ...] = ()  # further rewind points that dense runs leave: the step, a ladder
 
     def ticket(self, run: str) -> Path:
         """The ticket file of a run."""
@@ -25,6 +26,10 @@ class Place:
     def rewind(self, seed: int) -> Path:
         """The rewind point of a seed."""
         return self.ladder / REWIND / f"seed-{seed}.safetensors"
+
+    def found(self, run: str) -> Path:
+        """The mask that a run which finds one leaves until the search is finished."""
+        return self.part(run, ".mask.safetensors")
 
     def part(self, run: str, suffix: str) -> Path:
         """What a run leaves until the search is finished; `.json` comes last and makes the run whole."""

@@ -16,7 +16,8 @@ class Run:
     `mask_from`: the run whose weights (or mask, for a control) decide the mask, "" for none; `weights_from`: the
     run whose weights it goes on with, "" for the rewind point. `begins`: with the weights of the rewind point
     (rewound), with new ones (fresh), or with those of the ticket brought along (trained). `origin`: the method whose
-    ticket of another ladder it brings along, "" for none. `trains`: False where it is only scored.
+    ticket of another ladder it brings along, "" for none. `trains`: False where it is only scored. `finds`: it trains
+    for a mask alone, and leaves no ticket; `found_by`: the run of that kind whose mask it takes, "" for none.
     """
 
     id: str
@@ -29,12 +30,15 @@ class Run:
     begins: str = "rewound"
     origin: str = ""
     trains: bool = True
+    finds: bool = False
+    found_by: str = ""
 
     @property
     def after(self) -> tuple[str, ...]:
         """The runs that must be finished before."""
         first = "" if self.method == DENSE else dense_id(self.seed)
-        return tuple(dict.fromkeys(name for name in (first, self.mask_from, self.weights_from) if name))
+        needed = (first, self.mask_from, self.weights_from, self.found_by)
+        return tuple(dict.fromkeys(name for name in needed if name))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from clew.base.errors import ClewError
@@ -21,6 +21,8 @@ from clew.base.jobs import Executor, Job
 from clew.base.progress import SILENT, Progress
 from clew.datasets.index import read_table, write_table
 from clew.datasets.store import CropStore, open_store
+from clew.tickets.adopt import scores_of_run
+from clew.tickets.costs import costs
 from clew.tickets.given import given_state
 from clew.tickets.ladder import (
     FORMAT,
@@ -65,7 +67,6 @@ def search(
     settings bring along; `reason`: why the settings' automatic
     choices were made. Raises ClewError before any work for unusable stores or a folder that holds something else.
     """
-    settings, data, old = check(stores, settings, out, weights)
     place = Place(
         out.resolve(),
         tuple(path.resolve() for path in stores),
@@ -73,17 +74,71 @@ def search(
         board,
         origin and origin.resolve(),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / LOCK)
+    with begun(place, settings, reason) as found:
+        jobs = found.jobs()
+        outcome = (executor or local_executor(settings.choices)).run(jobs, "searching", progress, found.finished)
+        if outcome.errors:
+            name, why = next(iter(outcome.errors.items()))
+            raise ClewError(
+                f"{len(outcome.errors)} of {len(found.runs)} trainings failed ({len(outcome.skipped)} more wait for "
+                f"them); the first, {name}: {why} Nothing finished is lost: the same command goes on."
+            )
+        return found.ladder()
+
+
+@contextmanager
+def begun(place: Place, settings: SearchSettings, reason: str) -> Iterator[Begun]:
+    """A search whose ladder is this process's alone until the block ends; raises ClewError as `search` does."""
+    settings, data, old = check(place.stores, settings, place.ladder, place.weights)
+    place.ladder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place.ladder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise ClewError(
-            f"{out}: another search is at work in this ladder; wait for it or choose another --out."
+            f"{place.ladder}: another search is at work in this ladder; wait for it or choose another --out."
         ) from None
     with lock:
-        old = _check_folder(out, settings, data)  # another search may have finished since
-        return _locked(place, settings, data, old, executor or local_executor(settings.choices), progress, reason)
+        old = _check_folder(place.ladder, settings, data)  # another search may have finished since
+        yield Begun(place, settings, data, old, reason)
+
+
+class Begun:
+    """A search under way: what it still has to train, and what becomes of it."""
+
+    def __init__(
+        self, place: Place, settings: SearchSettings, data: list[dict[str, str]], old: dict[str, Any], reason: str
+    ) -> None:
+        self.place, self.settings, self.data, self.old = place, settings, data, old
+        self.runs, self.entries = plan(settings)
+        self.facts = {"format": FORMAT, "complete": False, "settings": settings.as_dict(), "data": data}
+        self.done = bool(old.get("complete")) and old["settings"] == self.facts["settings"]
+        sweep_temporaries(place.ladder)
+        if self.done:
+            shutil.rmtree(place.ladder / UNFINISHED, ignore_errors=True)
+            return
+        held = {"runs": old.get("runs", {}), "entries": old.get("entries", [])}
+        write_json(place.ladder / LADDER, {**self.facts, **held})
+        self.volatile = _Volatile(place, settings, reason)
+
+    def missing(self) -> list[Run]:
+        """The runs that nobody has finished yet, each after those that it needs."""
+        have = set(self.old.get("runs", {}))
+        return [] if self.done else [r for r in self.runs if r.id not in have and not is_whole(self.place, r.id)]
+
+    def jobs(self) -> list[Job]:
+        """What is to be trained."""
+        return _jobs(self.place, self.settings, self.missing(), self.data)
+
+    def finished(self, name: str, result: dict[str, float]) -> None:
+        """Notes what a run has cost."""
+        self.volatile.finished(name, result)
+
+    def ladder(self) -> Ladder:
+        """The finished ladder; all runs must be done."""
+        if self.done:
+            return open_ladder(self.place.ladder)
+        return _gather(self.place, self.facts, self.old, self.runs, self.entries, self.volatile)
 
 
 def local_executor(choices: Choices) -> LocalExecutor:
@@ -108,36 +163,6 @@ def check(
     return _grown(settings, old), data, old
 
 
-def _locked(
-    place: Place,
-    settings: SearchSettings,
-    data: list[dict[str, str]],
-    old: dict[str, Any],
-    executor: Executor,
-    progress: Progress,
-    reason: str,
-) -> Ladder:
-    runs, entries = plan(settings)
-    have = set(old.get("runs", {}))
-    facts = {"format": FORMAT, "complete": False, "settings": settings.as_dict(), "data": data}
-    sweep_temporaries(place.ladder)
-    if old.get("complete") and old["settings"] == facts["settings"]:
-        shutil.rmtree(place.ladder / UNFINISHED, ignore_errors=True)
-        return open_ladder(place.ladder)
-    write_json(place.ladder / LADDER, {**facts, "runs": old.get("runs", {}), "entries": old.get("entries", [])})
-    missing = [run for run in runs if run.id not in have and not is_whole(place, run.id)]
-    volatile = _Volatile(place, settings, reason)
-    jobs = _jobs(place, settings, missing, data)
-    outcome = executor.run(jobs, "searching", progress, volatile.finished)
-    if outcome.errors:
-        name, why = next(iter(outcome.errors.items()))
-        raise ClewError(
-            f"{len(outcome.errors)} of {len(runs)} trainings failed ({len(outcome.skipped)} more wait for them); "
-            f"the first, {name}: {why} Nothing finished is lost: the same command goes on."
-        )
-    return _gather(place, facts, old, runs, entries)
-
-
 def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[dict[str, str]]:
     """What the ladder says of its data; raises ClewError when a split is unusable or a rewind step too late."""
     if not stores:
@@ -145,7 +170,7 @@ def _check_data(stores: Sequence[CropStore], settings: SearchSettings) -> list[d
     if len({store.name for store in stores}) < len(stores):
         raise ClewError("two of the stores have the same folder name: rename one.")
     for split in ("train", "val", "test"):
-        samples = load_part(stores, split, settings.training.blend, settings.classes)
+        samples = load_part(stores, split, settings.training.blend, settings.classes, settings.fakes)
         if split == "train":
             steps = total_steps(settings.training, len(samples))
     rewind = Rewind.parse(settings.rewind)
@@ -196,8 +221,16 @@ def _grown(settings: SearchSettings, old: dict[str, Any]) -> SearchSettings:
         methods=tuple(sorted({*settings.methods, *have["methods"]})),
         seeds=tuple(sorted({*settings.seeds, *have["seeds"]})),
         origin=settings.origin or have.get("origin", {}),
-        moved_levels=settings.moved_levels or tuple(have.get("moved_levels", ())),
+        moved_levels=_moved_levels(settings, have),
     )
+
+
+def _moved_levels(asked: SearchSettings, have: dict[str, Any]) -> tuple[float, ...]:
+    """The levels at which tickets are brought along: those that the ladder has, and those asked for; none: all."""
+    before = tuple(have.get("moved_levels", ()))
+    if not (asked.origin and have.get("origin")):
+        return asked.moved_levels if asked.origin else before
+    return tuple(sorted({*before, *asked.moved_levels})) if before and asked.moved_levels else ()
 
 
 def _short(value: Any, other: Any) -> str:
@@ -209,8 +242,10 @@ def _short(value: Any, other: Any) -> str:
 
 def _jobs(place: Place, settings: SearchSettings, runs: Sequence[Run], data: list[dict[str, str]]) -> list[Job]:
     stores = [open_store(path) for path in place.stores]
-    size = total_steps(settings.training, len(load_part(stores, "train", settings.training.blend)))
-    return [Job(run.id, do_run, (place, settings, run, data), run.after, size) for run in runs]
+    train = load_part(stores, "train", settings.training.blend, fakes=settings.fakes)
+    size = total_steps(settings.training, len(train))
+    cores = settings.choices.threads * settings.choices.devices
+    return [Job(run.id, do_run, (place, settings, run, data), run.after, size, cores) for run in runs]
 
 
 class _Volatile:
@@ -229,13 +264,24 @@ class _Volatile:
         self.content["seconds"][name] = result["seconds"]
         write_json(self.path, self.content)
 
+    def costs(self, facts: dict[str, Any]) -> None:
+        """Adds what each run cost, and the search that it needed."""
+        self.content["cost"] = costs(facts, self.content["seconds"])
+        write_json(self.path, self.content)
+
 
 def _gather(
-    place: Place, facts: dict[str, Any], old: dict[str, Any], runs: Sequence[Run], entries: Sequence[Entry]
+    place: Place,
+    facts: dict[str, Any],
+    old: dict[str, Any],
+    runs: Sequence[Run],
+    entries: Sequence[Entry],
+    volatile: _Volatile,
 ) -> Ladder:
     """Joins what the runs left into scores.parquet and ladder.json; then the folder `unfinished` goes."""
     known = dict(old.get("runs", {}))
     known |= {run.id: run_facts(place, run.id) for run in runs if run.id not in known}
+    volatile.costs({**facts, "runs": known})
     scope, rewind = facts["settings"]["scope"], facts["settings"]["rewind"]
     rows = sorted(
         (_entry(entry, scope, rewind) for entry in entries),
@@ -265,15 +311,7 @@ def _entry(entry: Entry, scope: str, rewind: str) -> dict[str, Any]:
 def _scores_of(place: Place, row: dict[str, Any]) -> pa.Table:
     """The rows of one entry: from its run's own table, or from the scores that the ladder has already."""
     part = place.part(row["run"], ".parquet")
-    if part.exists():
-        table = read_table(part)
-    else:
-        scores = read_table(place.ladder / SCORES, SCHEMA)
-        same = scores.filter(pc.equal(scores["run"], row["run"]))
-        first = same.slice(0, 1).to_pylist()[0]
-        for key in ("method", "controls", "level"):
-            same = same.filter(pc.equal(same[key], first[key]))
-        table = same
+    table = read_table(part) if part.exists() else scores_of_run(place.ladder, row["run"])
     fixed = {key: row[key] for key in ("run", "seed", "method", "scope", "rewind", "level", "controls")}
     columns = [
         pa.array(np.full(table.num_rows, fixed[f.name]), f.type) if f.name in fixed else table[f.name].cast(f.type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from clew.base.errors import ClewError, unknown_name
@@ -32,8 +33,9 @@ class SearchSettings:
 
     `levels` are target sparsities in (0, 1), rising; `score` what the methods that look at weights rank them by;
     `margin` in AUC; `start` says which given weights it starts from ("" for fresh ones, else their SHA-256); `classes`
-    real and the manipulation methods that are told apart, none where fakes are one class; `origin` the ladder whose
-    tickets are brought along (its data's name and hash, and the SHA-256 of its ladder.json), empty for none, at
+    real and the manipulation methods that are told apart, none where fakes are one class; `fakes` the methods whose
+    fakes are trained, selected and tested on (none: all); `origin` the ladder whose tickets are brought along (its
+    data's names, hashes, protocols and `fakes`, and the SHA-256 of its ladder.json), empty for none, at
     `moved_levels` (none: at all); `fpr` the false positive rate of the tickets' operating point.
     """
 
@@ -47,7 +49,8 @@ class SearchSettings:
     margin: float = MARGIN
     start: str = ""
     classes: tuple[str, ...] = ()
-    origin: dict[str, str] = field(default_factory=dict)
+    fakes: tuple[str, ...] = ()
+    origin: dict[str, Any] = field(default_factory=dict)
     moved_levels: tuple[float, ...] = ()
     fpr: float = FPR
     training: TrainSettings = field(default_factory=TrainSettings)
@@ -73,7 +76,7 @@ class SearchSettings:
             for name in self.methods:
                 if methods.get(name).needs_rewind:
                     raise ClewError(
-                        f"--method {name} compares starts, and with --rewind {self.rewind} weights go on: "
+                        f"--method {name} needs weights that are rewound, and with --rewind {self.rewind} they go on: "
                         "--rewind init or step:K."
                     )
         if not self.levels or not all(0 < level < 1 for level in self.levels):
@@ -86,6 +89,7 @@ class SearchSettings:
             raise ClewError(f"--fpr {self.fpr}: expected a false positive rate between 0 and 0.5.")
         if self.classes and self.training.blend:
             raise ClewError("--classes method and --blend exclude each other: blends are of one method.")
+        self._check_fakes()
         if self.classes and self.detector.classes != len(self.classes):
             raise ClewError(
                 f"the detector has {self.detector.classes} classes, the data {len(self.classes)}: "
@@ -98,10 +102,27 @@ class SearchSettings:
         if not 0 < self.margin < 0.5:
             raise ClewError(f"--margin {self.margin}: expected an AUC difference between 0 and 0.5.")
 
+    def _check_fakes(self) -> None:
+        asked = ",".join(self.fakes)
+        if len(set(self.fakes)) < len(self.fakes) or "" in self.fakes:
+            raise ClewError(f"--fakes {asked}: expected names of manipulation methods, each once.")
+        if self.fakes and self.training.blend:
+            raise ClewError("--fakes and --blend exclude each other: blends are trained on, not a method's own fakes.")
+        if self.fakes and not set(self.classes[1:]) <= set(self.fakes):
+            raise ClewError(f"--fakes {asked}: the classes are other methods: {', '.join(self.classes[1:])}.")
+
     def as_dict(self) -> dict[str, Any]:
         """The settings as they stand in ladder.json."""
         found = {**asdict(self), "detector": self.detector.as_dict()}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    @classmethod
+    def read(cls, found: dict[str, Any], ladder: Path) -> SearchSettings:
+        """The settings of a ladder, whichever version wrote them; raises ClewError when they are not whole."""
+        try:
+            return cls.from_dict(found)
+        except (TypeError, KeyError) as error:
+            raise ClewError(f"{ladder}: its settings cannot be read ({error}): search again.") from None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,7 +139,7 @@ class SearchSettings:
                 "training": TrainSettings(**found["training"]),
                 "choices": Choices(**found["choices"]),
                 **{key: tuple(found[key]) for key in ("methods", "levels", "seeds")},
-                **{key: tuple(found.get(key, ())) for key in ("classes", "moved_levels")},
+                **{key: tuple(found.get(key, ())) for key in ("classes", "fakes", "moved_levels")},
             }
         )
 

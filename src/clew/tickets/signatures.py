@@ -87,8 +87,6 @@ def _holes(method: str, level: float, where: str, runs: list[dict[str, Any]]) ->
         yield Signature("cut off", method, level, text)
     dead = [sum(run.get("dead_filters", {}).values()) / max(1, run.get("filters", 0)) for run in runs]
     if dead and max(dead) > MANY_DEAD:
-        text = (
-            f"{where}: {100 * min(dead):.0f} to {100 * max(dead):.0f} % of the filters are dead (no living weight): "
-            "they can be taken out whole."
-        )
+        shares = " to ".join(dict.fromkeys(f"{100 * share:.0f}" for share in (min(dead), max(dead))))
+        text = f"{where}: {shares} % of the filters are dead (no living weight): they can be taken out whole."
         yield Signature("dead filters", method, level, text)

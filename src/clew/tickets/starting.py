@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +28,7 @@ from clew.tickets.settings import SearchSettings
 from clew.tickets.ticket import state_in
 from clew.training.blended import blend_batch
 from clew.training.data import Samples, epoch_order
-from clew.training.loop import Start, total_steps
+from clew.training.loop import Start, Trained, total_steps
 from clew.training.weights import State, load_state, save_state
 
 
@@ -40,12 +42,14 @@ def start_of(place: Place, settings: SearchSettings, run: Run, train_split: Samp
         return _first_start(place, settings, run, writes)
     ticket = _ticket(place, run)
     state, step = _weights(place, settings, run, rewind, ticket)
-    method, source = methods.get(run.method), _source(settings, run, ticket, state, train_split)
+    method, source = methods.get(run.method), _source(place, settings, run, ticket, state, train_split)
     mask = method.mask(source)
     if not masks.remaining(mask):
         raise ClewError(f"{run.id}: no weight is left at {100 * run.level:g} %: choose lower levels.")
-    pruning = method.pruning(source, step, total_steps(settings.training, len(train_split)))
-    return Start(state, step, _torch_mask(mask), rewind.flat and bool(run.weights_from), pruning)
+    steps = total_steps(settings.training, len(train_split))
+    pruning = method.pruning(source, step, steps)
+    settling = method.settling(source, steps // settings.training.epochs, steps) if run.finds else None
+    return Start(state, step, _torch_mask(mask), rewind.flat and bool(run.weights_from), pruning, settling)
 
 
 def _ticket(place: Place, run: Run) -> TicketFile | None:
@@ -72,7 +76,7 @@ def _weights(
 
 
 def _source(
-    settings: SearchSettings, run: Run, ticket: TicketFile | None, state: State, train_split: Samples
+    place: Place, settings: SearchSettings, run: Run, ticket: TicketFile | None, state: State, train_split: Samples
 ) -> Source:
     """What the run's method may look at."""
     config = settings.detector
@@ -80,7 +84,7 @@ def _source(
         values, mask = ticket.values, ticket.mask
     else:
         values = {name: state[name].numpy() for name in prunable(network(config))}
-        mask = masks.full_mask(values)
+        mask = found_mask(place, run.found_by) if run.found_by else masks.full_mask(values)
 
     def module() -> nn.Module:
         built = network(config)
@@ -106,22 +110,58 @@ def _examples(settings: SearchSettings, split: Samples, seed: int, count: int) -
 
 def _first_start(place: Place, settings: SearchSettings, run: Run, writes: bool) -> Start:
     """The dense net's start: fresh weights of this seed, or the given ones."""
-    if place.weights is None:
-        state = initial_state(settings.detector, stable_seed("init", run.seed))
-    else:
-        state = given_state(place.weights, settings.detector, stable_seed("init", run.seed))
+    state = initial_point(place, settings, run.seed)
     if settings.rewind == "init" and writes:
         save_state(place.rewind(run.seed), state)
     names = prunable(network(settings.detector))
     return Start(state, mask={name: torch.ones_like(state[name], dtype=torch.bool) for name in names})
 
 
-def rewind_saver(place: Place, settings: SearchSettings, run: Run) -> tuple[int, Callable[[State], None]] | None:
-    """What keeps the rewind point of a dense run that does not begin with it: its step, and what to call there."""
+def initial_point(place: Place, settings: SearchSettings, seed: int) -> State:
+    """What the dense net of a seed starts from: fresh weights, or the given ones."""
+    key = stable_seed("init", seed)
+    if place.weights is None:
+        return initial_state(settings.detector, key)
+    return given_state(place.weights, settings.detector, key)
+
+
+def rewind_savers(place: Place, settings: SearchSettings, run: Run) -> dict[int, Callable[[State], None]]:
+    """What keeps the rewind points of a dense run that lie on its way: at each step what to call there."""
+    if run.method != DENSE or run.weights_from:
+        return {}
     rewind = Rewind.parse(settings.rewind)
-    if rewind.kind != "step" or run.method != DENSE or run.weights_from:
-        return None
-    return rewind.step, lambda state: save_state(place.rewind(run.seed), state)
+    points = [*place.points, *([(rewind.step, place.ladder)] if rewind.kind == "step" else [])]
+    found: dict[int, list[Path]] = {}
+    for step, ladder in points:
+        found.setdefault(step, []).append(replace(place, ladder=ladder).rewind(run.seed))
+    return {step: partial(_save_all, paths) for step, paths in found.items()}
+
+
+def _save_all(paths: Sequence[Path], state: State) -> None:
+    for path in paths:
+        save_state(path, state)
+
+
+def leave_mask(place: Place, run: Run, start: Start, trained: Trained) -> Mask:
+    """Writes the mask that a run has found, for the runs that take it, and returns it.
+
+    It is the one that settled; where none did, what pruning the weights of the best epoch gives.
+    """
+    if trained.settled is not None:
+        mask = {name: kept.numpy() for name, kept in trained.settled.items()}
+    else:
+        if start.settling is None:
+            raise ValueError(f"{run.id} finds no mask")
+        before = {name: kept.numpy() for name, kept in start.mask.items()}
+        values = {name: trained.state[name].float().numpy() for name in before}
+        mask = start.settling.prune(values, before, start.settling.target)
+    save_state(place.found(run.id), _torch_mask(mask))
+    return mask
+
+
+def found_mask(place: Place, run: str) -> Mask:
+    """The mask that a run has found."""
+    return {name: kept.numpy() for name, kept in load_state(place.found(run))[0].items()}
 
 
 def _torch_mask(mask: Mask) -> dict[str, Tensor]:

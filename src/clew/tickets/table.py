@@ -13,12 +13,13 @@ import pyarrow as pa
 from clew.base.errors import ClewError
 from clew.tickets.estimates import Cell, Figures, Measured, measure
 from clew.tickets.methods.moved import OWNERS, WEIGHTS, moved_name
+from clew.tickets.retention import retention
 from clew.tickets.verdict import POOLED_FROM, Rung, Verdict, headline, judge, kind_of, pooled
 from clew.training.intervals import Estimate, Interval
 
-CONTROL = "random"
+CONTROL, ONE_SHOT = "random", "one-shot"
 _SHARED_DENSE = Cell("dense", "", "", "", 0.0)
-_FIRST_METHODS = ("imp", "one-shot")
+_FIRST_METHODS = ("imp", ONE_SHOT)
 
 
 def ladder_table(
@@ -111,7 +112,7 @@ def _dense_row(dense: Figures, clusters: int) -> dict[str, Any]:
 
 
 def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, Any]) -> dict[str, Any]:
-    figures, control = measured.cells[cell], _is_control(cell)
+    figures, reference, control = measured.cells[cell], _reference(cell, measured), _is_control(cell)
     return {
         "method": cell.method,
         "scope": cell.scope,
@@ -123,12 +124,23 @@ def _row(cell: Cell, measured: Measured, verdict: Verdict, told: Mapping[str, An
         "accuracy": figures.accuracy.interval(measured.clusters).within().as_dict(),
         "minus_dense": verdict.minus_dense.within(-1.0).as_dict(),
         "minus_random": _optional(verdict.minus_random),
+        "minus_one_shot": _minus_one_shot(cell, measured),
         **_minus_own(cell, measured),
-        "reference": _reference(cell, measured).auc.interval(measured.clusters).within().as_dict(),
+        "retention": retention(figures.accuracy, reference.accuracy, measured.clusters),
+        "reference": reference.auc.interval(measured.clusters).within().as_dict(),
         "controls": cell.controls or None,
         "verdict": None if control else verdict.verdict,
         "reason": f"Control of {cell.controls}: not judged." if control else verdict.reason,
     }
+
+
+def _minus_one_shot(cell: Cell, measured: Measured) -> dict[str, Any] | None:
+    """AUC less that of one-shot pruning at the same level; None of controls, and where both are the same trainings."""
+    figures, one_shot = measured.cells[cell], measured.cells.get(replace(cell, method=ONE_SHOT))
+    if _is_control(cell) or one_shot is None or figures.runs == one_shot.runs:
+        return None
+    difference = figures.auc.minus(one_shot.auc)
+    return _optional(None if difference is None else difference.interval(measured.clusters))
 
 
 def _minus_own(cell: Cell, measured: Measured) -> dict[str, Any]:

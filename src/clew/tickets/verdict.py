@@ -23,6 +23,7 @@ _KINDS = {"init": "winning", "step:": "matching", "none": "pruned", "lr": "prune
 _REWINDS = {"init": "rewound to initialisation", "none": "not rewound", "lr": "learning rate rewound"}
 _METHODS = {
     "imp": "IMP",
+    "early-bird": "Early-bird pruning",
     "one-shot": "One-shot pruning",
     "gradual": "Gradual pruning",
     "snip": "SNIP",

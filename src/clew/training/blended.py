@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clew.base.errors import ClewError
 from clew.base.hashing import stable_seed
 from clew.datasets.blending import BlendSettings, self_blend
 from clew.datasets.store import CropStore
@@ -38,14 +39,19 @@ def blend_batch(
     return crops, labels
 
 
-def load_part(stores: Sequence[CropStore], split: str, blend: bool, classes: Sequence[str] = ()) -> Samples:
-    """The samples of a split as a training takes them; `classes` as for `load_split`.
+def load_part(
+    stores: Sequence[CropStore], split: str, blend: bool, classes: Sequence[str] = (), fakes: Sequence[str] = ()
+) -> Samples:
+    """The samples of a split as a training takes them; `classes` and `fakes` as for `load_split`.
 
     With `blend` the training split is its reals alone, whose fakes `blend_batch` makes as it goes; validation and
     test keep their own fakes where they have some, and get a fixed blend of each real where they have none.
+    `blend` and `fakes` exclude each other: ClewError.
     """
     if not blend:
-        return load_split(stores, split, classes=classes)
+        return load_split(stores, split, classes=classes, fakes=fakes)
+    if fakes:
+        raise ClewError("--fakes and --blend exclude each other: blends are trained on, not a method's own fakes.")
     reals = load_split(stores, split, reals_only=True)
     if split == "train":
         return reals

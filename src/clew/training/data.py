@@ -15,6 +15,7 @@ from clew.base.errors import ClewError
 from clew.base.hashing import stable_seed
 from clew.datasets.store import CropStore
 from clew.media.pictures import resize
+from clew.training.fakes import check_fakes, no_fakes_left, with_fakes
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,15 @@ class Samples:
 REAL = "real"
 
 
-def method_classes(stores: Sequence[CropStore]) -> tuple[str, ...]:
-    """real, and every manipulation method of the training split in the order of the alphabet.
+def method_classes(stores: Sequence[CropStore], fakes: Sequence[str] = ()) -> tuple[str, ...]:
+    """real, and every manipulation method of the training split (of `fakes` alone) in the order of the alphabet.
 
     Raises ClewError when there are fewer than two methods, or fakes whose method is not known.
     """
+    check_fakes(stores, fakes)
     found: set[str] = set()
     for store in stores:
-        rows = store.samples("train")
+        rows = with_fakes(store.samples("train"), fakes)
         found |= set(pc.unique(rows.filter(pc.greater(rows["label"], 0))["method"]).to_pylist())
     names = ", ".join(str(store.path) for store in stores)
     if found & {"", REAL, None}:
@@ -94,15 +96,18 @@ def load_split(
     reals_only: bool = False,
     classes: Sequence[str] = (),
     both: bool = True,
+    fakes: Sequence[str] = (),
 ) -> Samples:
     """The usable samples of a split; raises ClewError naming the stores when it is empty or has one class only.
 
     `reals_only`: its reals alone; `classes`: real and methods, which become the targets; `both` False lets a split
-    of one class through.
+    of one class through; `fakes`: the manipulation methods whose fakes stay (none named: all), an unknown one is
+    refused.
     """
+    check_fakes(stores, fakes)
     tables, places = [], []
     for number, store in enumerate(stores):
-        rows = store.samples(split)
+        rows = with_fakes(store.samples(split), fakes)
         if reals_only:
             rows = rows.filter(pc.equal(rows["label"], 0))
         tables.append(rows.append_column("store", pa.array([store.name] * rows.num_rows, pa.string())))
@@ -113,6 +118,8 @@ def load_split(
     if not len(labels):
         what = "real samples" if reals_only else "usable samples"
         raise ClewError(f"{names}: no {what} in the split '{split}'; 'clew data crop --splits drawn' makes all three.")
+    if fakes and both and not reals_only and not labels.any():
+        raise no_fakes_left(stores, split, fakes)
     if len(set(labels.tolist())) < 2 and both and not reals_only:
         only = "fakes" if labels[0] else "reals"
         hint = " (--blend makes fakes of reals)" if only == "reals" else ""

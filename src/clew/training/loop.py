@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from clew.training.schedule import SCHEDULES
 from clew.training.selected import Row, Selected
 from clew.training.selection import validation_score
 from clew.training.settings import TrainSettings
+from clew.training.settling import Settled, Settling
 from clew.training.troubles import in_words
 from clew.training.weights import State, save_state
 
@@ -48,7 +49,7 @@ class Start:
     """Where a training begins: weights and buffers, the step of the schedule, the pruning mask.
 
     `flat` runs the whole training at the schedule's last rate: fine-tuning (Renda et al. 2020, section 3). `pruning`:
-    what is pruned on the way.
+    what is pruned on the way. `settling`: ends the training as soon as the mask that it is to find has settled.
     """
 
     state: State
@@ -56,17 +57,23 @@ class Start:
     mask: dict[str, Tensor] = field(default_factory=dict)  # prunable tensor name -> bool of its shape
     flat: bool = False
     pruning: Pruning | None = None
+    settling: Settling | None = None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left: the selected weights and buffers, their mask, and a row of history for each epoch."""
+    """What a training left: the selected weights and buffers, their mask, and a row of history for each epoch.
+
+    `settled`: the mask that ended it, None where its budget did; `looks` as `Settled` has them.
+    """
 
     state: State
     mask: dict[str, Tensor]
     history: list[Row]
     best_epoch: int
     pictures: int
+    settled: dict[str, Tensor] | None = None
+    looks: list[tuple[int, float]] = field(default_factory=list)
 
 
 def total_steps(settings: TrainSettings, samples: int) -> int:
@@ -83,7 +90,7 @@ def train(
     val_split: Samples,
     seed: int,
     *,
-    at_step: tuple[int, Callable[[State], None]] | None = None,
+    at_steps: Mapping[int, Callable[[State], None]] | None = None,
     checkpoint: Path | None = None,
     keep: bool = False,
     report: Report = lambda steps, note: None,
@@ -92,7 +99,7 @@ def train(
 ) -> Trained:
     """Trains a network from `start`; the order and augmentation of every step follow from `seed` alone.
 
-    `at_step` (K, save): the state before step K is handed to `save`. `checkpoint`: a file from which a killed
+    `at_steps` {K: save}: the state before step K is handed to `save`. `checkpoint`: a file from which a killed
     training goes on, bit for bit, from within an epoch too; `keep` leaves it there at the end, so that the same call
     gives the same at once. When the loss is no longer a number, the weights after the last good epoch are left
     beside it. `each_epoch` is handed every row of the history. `fabric`: of this process, where several train
@@ -104,17 +111,18 @@ def train(
     # each step draws dropout from a seed of its own
     with torch.random.fork_rng(devices=cuda), in_words(choices.device, settings.batch_size), quiet_kernels():
         loop = _Loop(config, settings, choices, start, train_split, val_split, seed, fabric)
-        loop.at_step, loop.report, loop.each_epoch = at_step, report, each_epoch
+        loop.at_steps, loop.report, loop.each_epoch = at_steps or {}, report, each_epoch
         with closing(loop.feed):
             loop.run(Checkpoint(checkpoint, loop.identity) if checkpoint is not None else None, keep)
-    kept = loop.selected
-    return Trained(kept.best, loop.optimiser.mask, kept.history, kept.best_epoch, loop.pictures)
+    kept, settled = loop.selected, loop.settled
+    facts = (kept.best, loop.optimiser.mask, kept.history, kept.best_epoch, loop.pictures)
+    return Trained(*facts, settled.mask, settled.looks)
 
 
 class _Loop:
     """The state of one training between two steps."""
 
-    at_step: tuple[int, Callable[[State], None]] | None = None
+    at_steps: Mapping[int, Callable[[State], None]]
     report: Report
     each_epoch: Callable[[Row], None]
     checkpoint: Checkpoint | None = None
@@ -147,6 +155,7 @@ class _Loop:
         self.optimiser = MaskedOptimiser(adam, self.module, start.mask)
         self.losses = Losses(LOOK.get(fabric.device.type, 1))
         self.selected = Selected(settings.select, (0, start.state))
+        self.settled = Settled(start.settling, start.mask)
         self.pictures = 0
         self.saved = time.monotonic()
 
@@ -181,12 +190,12 @@ class _Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is used up, or nothing better has come for `patience` epochs."""
+        """Whether the mask has settled, the budget is used up, or nothing better has come for `patience` epochs."""
         waited = self.selected.waited(self.step // self.per_epoch)
-        return self.step >= self.steps or waited >= self.settings.patience
+        return self.settled.mask is not None or self.step >= self.steps or waited >= self.settings.patience
 
     def epoch(self) -> None:
-        """The rest of the current epoch, then validation."""
+        """The rest of the current epoch, then validation; without it where the mask settles on the way."""
         number = self.step // self.per_epoch
         balance = self.settings.balance != "none" and not self.settings.blend
         order = epoch_order(self.train_split.targets, self.seed, number, balance, self.keys)
@@ -194,15 +203,17 @@ class _Loop:
         self.feed.expect(self.gradients.order(left))
         for positions in left:
             self._one_step(positions)
+            if self.settled.mask is not None:
+                return
             if self.step % self.per_epoch:
                 self.maybe_save()
         self._validate(number + 1)
 
     def _one_step(self, positions: NDArray[np.int64]) -> None:
-        if self.at_step is not None and self.at_step[0] == self.step:
+        if self.step in self.at_steps:
             self._look()
             if self.fabric.is_global_zero:
-                self.at_step[1](state_of(self.module))
+                self.at_steps[self.step](state_of(self.module))
         self._prune()
         self.module.zero_grad(set_to_none=True)
         if not self.losses.add(self.step, self.gradients.of(positions, self.step, self.feed)):
@@ -210,6 +221,9 @@ class _Loop:
         self.optimiser.step(self.rate())
         self.step += 1
         self.pictures += len(positions)
+        if self.settled.due(self.step):
+            self._look()
+            self.settled.look(self.step, self.module)
         self.report(1, f"epoch {self.step // self.per_epoch + 1}")
 
     def _prune(self) -> None:
@@ -267,18 +281,19 @@ class _Loop:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Writes all that the training needs to go on; of a finished one, what it leaves."""
-        parts = self.selected.parts()
+        parts = {**self.selected.parts(), **self.settled.parts()}
         if self.start.pruning is not None:
             parts["mask"] = self.optimiser.mask
         if not self.finished:
             parts |= {"now": state_of(self.module), "adam": self.optimiser.tensors()}
         facts = {"step": self.step, "losses": self.losses.values, "pictures": self.pictures}
-        checkpoint.write(parts, {**facts, **self.selected.facts()})
+        checkpoint.write(parts, {**facts, **self.selected.facts(), "looks": self.settled.looks})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Takes up what `save` wrote."""
         parts, facts = checkpoint.read()
         self.selected.restore(parts, facts)
+        self.settled.restore(parts, facts.get("looks", []))
         self.step, self.pictures = int(facts["step"]), int(facts["pictures"])
         self.losses.values = [float(value) for value in facts["losses"]]
         if "mask" in parts:
@@ -292,7 +307,9 @@ class _Loop:
         """What makes a checkpoint this training's."""
         facts = [self.config.as_dict(), self.settings.as_dict(), self.choices.as_dict(), self.seed]
         pruning = sorted(self.start.pruning.targets.items()) if self.start.pruning is not None else None
-        words = json.dumps([*facts, self.start.step, self.start.flat, pruning], sort_keys=True)
+        how = self.start.settling
+        ends = [[how.target, how.after, how.every, how.threshold, how.memory]] if how is not None else []
+        words = json.dumps([*facts, self.start.step, self.start.flat, pruning, *ends], sort_keys=True)
         return fingerprint(words, (self.start.state, self.start.mask), (self.train_split, self.val_split))
 
 

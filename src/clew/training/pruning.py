@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,12 @@ class Pruning:
         """The mask from this step on, or None where it stays as it is."""
         if step not in self.targets:
             return None
-        weights = {name: module.get_parameter(name).detach().float().cpu().numpy() for name in mask}
+        weights = weights_of(module, mask)
         so_far = {name: kept.cpu().numpy() for name, kept in mask.items()}
         found = self.prune(weights, so_far, self.targets[step])
         return {name: torch.from_numpy(kept) for name, kept in found.items()}
+
+
+def weights_of(module: nn.Module, names: Iterable[str]) -> Weights:
+    """A network's tensors of these names, as they are now."""
+    return {name: module.get_parameter(name).detach().float().cpu().numpy() for name in names}

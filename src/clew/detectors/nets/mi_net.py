@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from clew.detectors.registry import detectors
 
 NAME = "mi_net"
 HIDDEN = (1000, 500)
-MOST_BLOCKS = 64
+BLOCKS, MOST_BLOCKS = 4, 64
 # The losses in use, in the order of the entries of `loss_weights`.
 LOSSES: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -97,7 +97,7 @@ class MiNet(Detector):
         input_size: int = 224,
         classes: int = 2,
         backbone: str = "resnet34",
-        blocks: int = 4,
+        blocks: int = BLOCKS,
         losses: str = "both",
         divergence: str = "kl",
         reduction: str = "batch",
@@ -127,6 +127,15 @@ class MiNet(Detector):
         layers = [_layer(*sizes, dropout) for sizes in zip((joined, HIDDEN[0]), HIDDEN, strict=True)]
         self.bottleneck = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], self.width), nn.Dropout(dropout))
         self.verdict = nn.Linear(self.width, classes)
+
+    @classmethod
+    def part_names(cls, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """The blocks, counted from 1, and the heads, of which training alone uses all but the verdict."""
+        blocks = options.get("blocks", BLOCKS)
+        _within("blocks", blocks, 2, MOST_BLOCKS, int)
+        parts = {f"blocks.{i}": f"block {i + 1}" for i in range(blocks)}
+        heads = {f"without.{i}": f"head without block {i + 1}" for i in range(blocks)}
+        return {**parts, "bottleneck": "bottleneck", "verdict": "verdict", "whole": "head of all blocks", **heads}
 
     def clues(self, images: Tensor) -> Tensor:
         """Features (B, n, D) of images (B, 3, H, W) in [0, 1], one vector per block."""

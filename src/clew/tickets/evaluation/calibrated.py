@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from clew.tickets.evaluation.bench import Bench, rate, resampled_estimate, told, video_bench
+from clew.tickets.evaluation.kept import Logits
 from clew.tickets.evaluation.models import Member
-from clew.tickets.evaluation.scoring import Logits
 from clew.training.calibration import Calibration
 from clew.training.data import Samples
 from clew.training.metrics import Array

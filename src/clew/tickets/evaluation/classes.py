@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from clew.tickets.evaluation.bench import Bench, resampled_estimate
+from clew.tickets.evaluation.kept import Logits
 from clew.tickets.evaluation.samples import video_names
-from clew.tickets.evaluation.scoring import Logits
 from clew.training.class_intervals import Figure, class_figures, counted_clusters
 from clew.training.class_metrics import class_probabilities, class_report, per_video_probabilities
 from clew.training.data import Samples

@@ -16,11 +16,12 @@ from clew.tickets.evaluation.bench import Bench, measure, picture_bench, video_b
 from clew.tickets.evaluation.calibrated import at_operating_point, calibration_report, calibrations, called_fake
 from clew.tickets.evaluation.classes import classes_report
 from clew.tickets.evaluation.findings import headline, warnings_of
+from clew.tickets.evaluation.kept import Logits, subject_of
 from clew.tickets.evaluation.models import Model, choose_model
 from clew.tickets.evaluation.parts import parts
 from clew.tickets.evaluation.robustness import has_videos, robustness
 from clew.tickets.evaluation.samples import SPLITS, usable, video_names
-from clew.tickets.evaluation.scoring import Logits, score, subject_of
+from clew.tickets.evaluation.scoring import score
 from clew.training.data import Samples
 from clew.training.score import fake_probability
 
@@ -99,6 +100,11 @@ def _check(stores: Sequence[Path | str], split: str, limit: int, resamples: int,
         raise ClewError("expected at least one crop store to evaluate on.")
     if split not in SPLITS:
         raise ClewError(f"unknown split '{split}'. Known: {', '.join(SPLITS)}.")
+    check_request(limit, resamples, out)
+
+
+def check_request(limit: int, resamples: int, out: Path | str | None) -> None:
+    """Raises ClewError for a limit, a number of resamples or a folder for scores that cannot be."""
     if limit < 0:
         raise ClewError(f"--limit {limit}: expected a number of pictures, or 0 for all.")
     if not 100 <= resamples <= 100_000:

@@ -118,7 +118,7 @@ def choose_model(path: Path | str, method: str = "", level: float | None = None)
         return _of_ladder(open_ladder(path), method or DENSE, level)
     if method or level is not None:
         raise ClewError(f"{path} is one ticket: --method and --level choose among those of a ladder; leave them out.")
-    member = _member(path)
+    member = member_of(path)
     search = member.header["search"] if isinstance(member.header["search"], dict) else {}
     return Model(path.stem, str(search.get("method", "")), float(search.get("level") or 0.0), (member,))
 
@@ -130,22 +130,22 @@ def all_members(path: Path | str, method: str = "", level: float | None = None) 
         return list(choose_model(path, method, level).members)
     ladder = open_ladder(path)
     files = dict.fromkeys(entry["ticket"] for entry in ladder.facts["entries"])
-    return [_member(ladder.path / name) for name in files]
+    return [member_of(ladder.path / name) for name in files]
 
 
 def _of_ladder(ladder: Ladder, method: str, level: float | None) -> Model:
-    fitting = [entry for entry in ladder.facts["entries"] if _name(entry) == method and _at(entry, level)]
+    fitting = [entry for entry in ladder.facts["entries"] if entry_name(entry) == method and _at(entry, level)]
     if method == DENSE and level is None:
         fitting = [entry for entry in fitting if entry["level"] == 0]
     levels = sorted({entry["level"] for entry in fitting})
     if len(levels) != 1:
-        raise ClewError(f"{ladder.path} has {_what(method, level, levels)}. There are: {_known(ladder)}.")
+        raise ClewError(f"{ladder.path} has {_what(method, level, levels)}. There are: {known_entries(ladder)}.")
     fitting.sort(key=lambda entry: int(entry["seed"]))
-    members = tuple(_member(ladder.path / entry["ticket"], int(entry["seed"])) for entry in fitting)
+    members = tuple(member_of(ladder.path / entry["ticket"], int(entry["seed"])) for entry in fitting)
     return Model(ladder.path.resolve().name, method, float(levels[0]), members)
 
 
-def _name(entry: dict[str, Any]) -> str:
+def entry_name(entry: dict[str, Any]) -> str:
     """How an entry is asked for: imp, or random-of-imp for a control."""
     return f"{entry['method']}-of-{entry['controls']}" if entry["controls"] else str(entry["method"])
 
@@ -160,14 +160,14 @@ def _what(method: str, level: float | None, levels: list[float]) -> str:
     return f"no {method} ticket" + ("" if level is None else f" at level {level:g}")
 
 
-def _known(ladder: Ladder) -> str:
+def known_entries(ladder: Ladder) -> str:
     known: dict[str, set[float]] = {}
     for entry in ladder.facts["entries"]:
-        known.setdefault(_name(entry), set()).add(entry["level"])
+        known.setdefault(entry_name(entry), set()).add(entry["level"])
     return "; ".join(f"{name} {', '.join(f'{level:g}' for level in sorted(known[name]))}" for name in sorted(known))
 
 
-def _member(path: Path, seed: int | None = None) -> Member:
+def member_of(path: Path, seed: int | None = None) -> Member:
     header = load_ticket(path).header
     search = header["search"] if isinstance(header["search"], dict) else {}
     return Member(path, int(search.get("seed") or 0) if seed is None else seed, header)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clew.base.progress import Progress
+from clew.base.progress import Progress, Task
 from clew.tickets.evaluation.bench import Bench, Measured, measure, picture_bench, told, video_bench
 from clew.tickets.evaluation.corruptions import corruptions
-from clew.tickets.evaluation.models import Model
+from clew.tickets.evaluation.kept import Logits, subject_of
+from clew.tickets.evaluation.models import Member, Model
 from clew.tickets.evaluation.samples import corrupted, some_videos, take
-from clew.tickets.evaluation.scoring import Logits, score, subject_of
+from clew.tickets.evaluation.scoring import score
 from clew.training.data import Samples
 from clew.training.score import fake_probability
 
 FIGURES = ("auc", "accuracy")
+Condition = tuple[str, float]  # a corruption by name, and its level
 
 
 def robustness(
@@ -39,30 +41,49 @@ def robustness(
     chosen = some_videos(samples, limit)
     some = take(samples, chosen)
     base = _both(some, [part[chosen] for part in clean], model, resamples)
-    pairs = list(_levels())
-    with progress.task("corrupted", len(pairs) * len(some) * len(model.members)) as task:
-        found = {}
-        for name, level in pairs:
-            spoilt = corrupted(some, name, level)
-            kept = len(some) if len(some) < len(samples) else 0
-            logits = score(model.members, spoilt, subject_of(spoilt, kept), out, task)
-            found[name, level] = _against(_both(spoilt, logits, model, resamples), base)
+    with progress.task("corrupted", len(conditions()) * len(some) * len(model.members)) as task:
+        found = {
+            condition: _against(_both(spoilt, logits, model, resamples), base)
+            for condition, spoilt, logits in under_corruptions(model.members, some, kept_of(some, samples), out, task)
+        }
     return {
         "limit": limit,
         "pictures": len(some),
         "clean": {kind: None if one is None else one.as_dict() for kind, one in base.items()},
-        "corruptions": [_told(name, found) for name in corruptions],
+        "corruptions": by_corruption(found),
     }
 
 
-def _levels() -> Iterator[tuple[str, float]]:
-    return ((name, float(level)) for name in corruptions for level in corruptions.get(name).levels)
+def conditions() -> list[Condition]:
+    """Every registered corruption at each of its levels, from mild to hard."""
+    return [(name, float(level)) for name in corruptions for level in corruptions.get(name).levels]
 
 
-def _told(name: str, found: dict[tuple[str, float], dict[str, Any]]) -> dict[str, Any]:
-    one = corruptions.get(name)
-    levels = [{"level": float(level), **found[name, float(level)]} for level in one.levels]
-    return {"name": name, "title": one.title, "unit": one.unit, "levels": levels}
+def kept_of(some: Samples, samples: Samples) -> int:
+    """How many were taken, 0 for all: what a Subject names as its limit."""
+    return len(some) if len(some) < len(samples) else 0
+
+
+def under_corruptions(
+    members: Sequence[Member], some: Samples, limit: int, out: Path | None, task: Task
+) -> Iterator[tuple[Condition, Samples, list[Logits]]]:
+    """Each of `conditions` with the corrupted samples and their logits (N, K) by each member; `limit`: see Subject."""
+    for name, level in conditions():
+        spoilt = corrupted(some, name, level)
+        yield (name, level), spoilt, score(members, spoilt, subject_of(spoilt, limit), out, task)
+
+
+def by_corruption(found: Mapping[Condition, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What was found under each of `conditions`: [{"name","title","unit","levels": [{"level", ...}]}]."""
+    return [
+        {
+            "name": name,
+            "title": corruptions.get(name).title,
+            "unit": corruptions.get(name).unit,
+            "levels": [{"level": level, **found[other, level]} for other, level in conditions() if other == name],
+        }
+        for name in corruptions
+    ]
 
 
 def _both(samples: Samples, logits: Sequence[Logits], model: Model, resamples: int) -> dict[str, Measured | None]:

@@ -1,50 +1,29 @@
-"""Logits of a model's tickets over samples: each is computed once, and kept where a folder is given."""
+"""Logits of tickets over samples: each is computed once, and kept where a folder is given."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from torch import nn
 
 from clew.base.errors import ClewError
-from clew.base.hashing import hash_json
 from clew.base.progress import Task
-from clew.datasets.index import read_table, write_table
+from clew.tickets.evaluation.kept import Kept, Logits, Subject
 from clew.tickets.evaluation.models import Member
-from clew.tickets.evaluation.samples import Corrupted, take
+from clew.tickets.evaluation.samples import take
 from clew.training.choices import Choices, thread_count
 from clew.training.data import Samples
 from clew.training.score import BATCH, logits_of
 
-Logits = NDArray[np.float32]
 CHUNK = 4 * BATCH  # crops held at once; a multiple of the batch, so that chunks change no bit
 LARGE = 512  # pixels of a side
-VERSION = 1  # of how scores are made: kept ones of another version are made again
-SCORES = "scores"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What was scored, by what decides it: the store's hash, its split, the corruption, and how many of how many."""
-
-    store: str
-    split: str
-    corruption: str = ""
-    level: float = 0.0
-    limit: int = 0
-
-    @property
-    def name(self) -> str:
-        """A short name for people."""
-        changed = f"{self.corruption}-{self.level:g}" if self.corruption else "clean"
-        return f"{self.split}-{changed}"
+MOST_NETS, MOST_WEIGHTS = 16, 2**26  # of the nets held at once
+Scorer = Callable[[Sequence[Member], Samples, Task], Iterator[Logits]]
 
 
 @dataclass(frozen=True)
@@ -58,32 +37,56 @@ class _Held(Samples):
         return self.held[np.asarray(positions, np.int64)]
 
 
-def subject_of(samples: Samples, limit: int = 0) -> Subject:
-    """The subject that samples of one store stand for."""
-    change = (samples.corruption, samples.level) if isinstance(samples, Corrupted) else ("", 0.0)
-    return Subject(samples.stores[0].hash, samples.split, *change, limit)
+def plain(members: Sequence[Member], samples: Samples, task: Task) -> Iterator[Logits]:
+    """Logits (N, K) of the samples as they are by each member; several nets share what is read."""
+    for group in groups(members):
+        yield from _together(group, samples, task)
 
 
-def score(members: Sequence[Member], samples: Samples, subject: Subject, out: Path | None, task: Task) -> list[Logits]:
+def score(
+    members: Sequence[Member],
+    samples: Samples,
+    subject: Subject,
+    out: Path | None,
+    task: Task,
+    scorer: Scorer = plain,
+) -> list[Logits]:
     """Logits (N, K) of all samples by each member, in their order.
 
-    With `out` they are kept below it, and read from there when they were made before by the same ticket on the same
-    store. `task` advances by a step for each sample and member. Raises ClewError for logits that are not finite.
+    With `out` they are kept below it as they come, and read from there when they were made before by the same ticket
+    on the same subject. `task` advances by a step for each sample and member; `scorer` makes what is missing, in the
+    members' order. Raises ClewError for logits that are not finite.
     """
-    found = {member.seal: _kept(member, samples, subject, out) for member in members}
+    kept = Kept(out, subject, samples)
+    found = {member.seal: kept.read(member) for member in members}
     missing = [member for member in members if found[member.seal] is None]
     task.advance(len(samples) * (len(members) - len(missing)))
     if missing:
-        for member, made in zip(missing, _computed(missing, samples, task), strict=True):
+        for member, made in zip(missing, scorer(missing, samples, task), strict=True):
             check_finite(member, made)
             found[member.seal] = made
-            if out is not None:
-                write_table(_place(out, member, subject), _table(samples, made, _key(member, subject)))
+            kept.write(member, made)
     return [logits for member in members if (logits := found[member.seal]) is not None]
 
 
-def _computed(members: Sequence[Member], samples: Samples, task: Task) -> list[Logits]:
-    nets = [_network(member) for member in members]
+def groups(members: Sequence[Member]) -> Iterator[list[Member]]:
+    """The members in turn, as many at a time as may be in memory: at most MOST_NETS, and MOST_WEIGHTS or one."""
+    group: list[Member] = []
+    for member in members:
+        if group and (len(group) == MOST_NETS or sum(map(_weights, [*group, member])) > MOST_WEIGHTS):
+            yield group
+            group = []
+        group.append(member)
+    if group:
+        yield group
+
+
+def _weights(member: Member) -> int:
+    return sum(math.prod(shape) for shape in member.header["shapes"].values())
+
+
+def _together(members: Sequence[Member], samples: Samples, task: Task) -> list[Logits]:
+    nets = [loaded(member) for member in members]
     parts: list[list[Logits]] = [[] for _ in members]
     step = min(_chunk(size) for _, size in nets)
     for start in range(0, len(samples), step):
@@ -98,7 +101,8 @@ def _computed(members: Sequence[Member], samples: Samples, task: Task) -> list[L
     return [np.concatenate(done) for done in parts]
 
 
-def _network(member: Member) -> tuple[nn.Module, int]:
+def loaded(member: Member) -> tuple[nn.Module, int]:
+    """A member's masked network where it is to run, and the height and width of its input."""
     ticket = member.ticket()
     return placed(ticket.detector(), member.choices), ticket.config.input_size
 
@@ -124,36 +128,3 @@ def check_finite(member: Member, logits: Logits) -> None:
     broken = int(np.count_nonzero(~np.isfinite(logits).all(axis=1)))
     if broken:
         raise ClewError(f"{member.path} gives logits that are NaN or infinite for {broken} of {len(logits)} samples.")
-
-
-def _key(member: Member, subject: Subject) -> dict[str, Any]:
-    return {"version": VERSION, "ticket": member.seal, **asdict(subject)}
-
-
-def _place(out: Path, member: Member, subject: Subject) -> Path:
-    return out / SCORES / f"{subject.name}-s{member.seed}-{hash_json(_key(member, subject))[:16]}.parquet"
-
-
-def _table(samples: Samples, logits: Logits, key: dict[str, Any]) -> pa.Table:
-    """The scores with what tells the samples apart; the key stands in the file's metadata."""
-    rows = samples.rows.select(["sample", "label", "video", "cluster", "method", "compression"])
-    offsets = pa.array(np.arange(len(logits) + 1, dtype=np.int32) * logits.shape[1])
-    values = pa.ListArray.from_arrays(offsets, pa.array(logits.reshape(-1)))
-    table = rows.append_column("logits", values).combine_chunks()
-    return table.replace_schema_metadata({"clew": json.dumps(key, sort_keys=True)})
-
-
-def _kept(member: Member, samples: Samples, subject: Subject, out: Path | None) -> Logits | None:
-    """Scores made before, None where there are none or where they are not whole."""
-    place = None if out is None else _place(out, member, subject)
-    if place is None or not place.exists():
-        return None
-    try:
-        table = read_table(place, pa.schema([("sample", pa.string()), ("logits", pa.list_(pa.float32()))]))
-        key = json.loads((table.schema.metadata or {})[b"clew"])
-        flat = table["logits"].combine_chunks().flatten().to_numpy()
-    except (ClewError, KeyError, ValueError, AttributeError):
-        return None
-    same = key == _key(member, subject) and table["sample"].to_pylist() == samples.rows["sample"].to_pylist()
-    whole = same and len(flat) and len(flat) % len(samples) == 0 and bool(np.isfinite(flat).all())
-    return flat.reshape(len(samples), -1).astype(np.float32) if whole else None

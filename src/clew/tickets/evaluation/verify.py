@@ -179,10 +179,19 @@ def _samples(
     training = member.header.get("training")
     blend = bool(training.get("blend")) if isinstance(training, dict) else False
     classes = tuple(names) if len(names) > 2 else ()
-    key = repr((split, blend, classes, [store.hash for store in stores]))
+    fakes = _fakes(member)
+    key = repr((split, blend, classes, fakes, [store.hash for store in stores]))
     if key not in loaded:
-        loaded[key] = load_part(stores, split, blend, classes)
+        loaded[key] = load_part(stores, split, blend, classes, fakes)
     return loaded[key]
+
+
+def _fakes(member: Member) -> tuple[str, ...]:
+    """The manipulation methods that a ticket was trained and measured on alone; none named: all."""
+    found = member.header["search"].get("fakes") or []
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ClewError(f"{member.path}: its header does not tell which fakes it was measured on.")
+    return tuple(found)
 
 
 def _videos(samples: Samples) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from clew.tickets.masks import Weights
 from clew.tickets.methods.base import Method
@@ -35,5 +36,9 @@ def arrays(scores: Mapping[str, Tensor]) -> Weights:
 
 
 def trainable(module: nn.Module) -> nn.Module:
-    """The module in training mode, every weight asking for its gradient."""
-    return module.train().requires_grad_(True)
+    """The module in training mode, every weight asking for its gradient; no dropout: scores hang on nothing drawn."""
+    module.train().requires_grad_(True)
+    for part in module.modules():
+        if isinstance(part, _DropoutNd):
+            part.eval()
+    return module

@@ -12,16 +12,17 @@ from clew.tickets.importance import score
 from clew.tickets.masks import Mask, Weights, prune_least
 from clew.tickets.runs import Entry, Rewind, Run
 from clew.training.pruning import Pruning
+from clew.training.settling import Settling
 
 
 @dataclass(frozen=True)
 class Source:
     """What a method may look at to find the mask of a run.
 
-    `values` and `mask` are those of the run that it comes from, or of the rewind point, where nothing is pruned;
-    `uses` the multiply-adds per picture of a weight of each tensor; `module` builds the network with the weights that
-    the run begins with, on the CPU; `examples` gives so many images (N, 3, H, W) in [0, 1] of the training split, as
-    many of each class, and their targets (N,).
+    `values` and `mask` are those of the run that it comes from, or of the rewind point, where nothing is pruned
+    but what a run that finds took away; `uses` the multiply-adds per picture of a weight of each tensor; `module`
+    builds the network with the weights that the run begins with, on the CPU; `examples` gives so many images
+    (N, 3, H, W) in [0, 1] of the training split, as many of each class, and their targets (N,).
     """
 
     run: Run
@@ -55,6 +56,11 @@ class Method:
     rewinds = True
     moves = False
 
+    @property
+    def mask_of(self) -> str:
+        """What its masks are told apart by: methods of one name have the same masks, with other weights."""
+        return self.name
+
     def plan(
         self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
     ) -> tuple[list[Run], list[Entry]]:
@@ -67,6 +73,10 @@ class Method:
 
     def pruning(self, source: Source, first: int, steps: int) -> Pruning | None:
         """What is pruned while a run trains from step `first` to the end of a budget of `steps`; None for nothing."""
+        return None
+
+    def settling(self, source: Source, per_epoch: int, steps: int) -> Settling | None:
+        """What ends a run that finds a mask before its budget of `steps` does; an epoch has `per_epoch`."""
         return None
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from clew.tickets.methods.base import Method, methods
 from clew.tickets.runs import Entry, Rewind, Run, dense_id
 
+FIRST = ("imp", "one-shot")  # whose controls are shared, where several methods may share one
+
 
 class Control(Method):
     """One control for every ticket, from the same start; where weights go on, from what the ticket went on from.
@@ -17,8 +19,12 @@ class Control(Method):
     control = True
     begins = "rewound"
 
+    def alike(self, ticket: Entry, scope: str) -> tuple[str, float]:
+        """What tickets with as many weights in each layer have in common: the level, and of global ones the mask."""
+        return "" if scope == "local" else methods.get(ticket.method).mask_of, ticket.level
+
     def source(self, ticket: Entry, first: str, scope: str, rewind: Rewind) -> str:
-        """The run whose mask it is made from; `first`: the first run of a ticket at this level."""
+        """The run whose mask it is made from; `first`: the first run of a ticket that is alike."""
         return ticket.run
 
     def plan(
@@ -28,9 +34,11 @@ class Control(Method):
         runs: dict[str, Run] = {}
         entries = []
         before: dict[str, str] = {}
-        first: dict[float, Entry] = {}
+        first: dict[tuple[str, float], Entry] = {}
+        for ticket in sorted(tickets, key=lambda one: one.method not in FIRST):  # whatever methods join later
+            first.setdefault(self.alike(ticket, scope), ticket)
         for ticket in tickets:
-            twin = first.setdefault(ticket.level, ticket)
+            twin = first[self.alike(ticket, scope)]
             source = self.source(ticket, twin.run, scope, rewind)
             name = f"{self.name}-of-{source}"
             dense = dense_id(seed)

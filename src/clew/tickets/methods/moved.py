@@ -33,6 +33,11 @@ class Moved(Method):
     def __init__(self, owner: str, weights: str) -> None:
         self.name, self.owner, self.weights = moved_name(owner, weights), owner, weights
 
+    @property
+    def mask_of(self) -> str:
+        """The same for all weights that a ticket is moved with."""
+        return f"moved-{self.owner}"
+
     def plan(
         self, seed: int, levels: Sequence[float], scope: str, rewind: Rewind, tickets: Sequence[Entry]
     ) -> tuple[list[Run], list[Entry]]:

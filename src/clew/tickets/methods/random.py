@@ -11,14 +11,15 @@ from clew.tickets.runs import Entry, Rewind
 class Random(Control):
     """The lots of a seed are drawn once: the controls of rising levels nest, as the tickets of IMP do.
 
-    With a threshold per layer all tickets of a level have the same densities, hence, when rewound, one control.
+    Tickets of a level that have the same densities (all of them, with a threshold per layer; the same mask with other
+    weights) have, when rewound, one control.
     """
 
     name = "random"
 
     def source(self, ticket: Entry, first: str, scope: str, rewind: Rewind) -> str:
-        """The ticket's run, or the first of its level where all have the same densities."""
-        return first if scope == "local" and not rewind.goes_on else ticket.run
+        """The first run of those with the same densities; where weights go on, the ticket's own."""
+        return ticket.run if rewind.goes_on else first
 
     def mask(self, source: Source) -> Mask:
         """As many weights of each tensor as the ticket keeps, drawn by lot."""
