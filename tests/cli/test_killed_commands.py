@@ -86,7 +86,7 @@ def killed(name, words, kills):
                 return {"kills": done, "steps": steps, "finished": finished}
             continue
         done += 1
-        steps += [load_state(path)[1]["step"] for path in (out / "unfinished").glob("*.checkpoint")]
+        steps += [load_state(path)[1]["step"] for path in (out / "unfinished").glob("[!.]*.checkpoint")]
 
 
 for name in plans:

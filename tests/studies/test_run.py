@@ -9,10 +9,15 @@ import pytest
 from clew.base.errors import ClewError
 from clew.base.files import read_json
 from clew.studies.cells import cells
+from clew.studies.collect import collect
 from clew.studies.run import count_trainings, run_study
+from clew.studies.sharing import leave_points, share
 from clew.studies.study import Dataset, Network, Study, Transfer
+from clew.tickets.adopt import adopt
 from clew.tickets.ladder import open_ladder
-from clew.tickets.search import search
+from clew.tickets.one_run import CHECKPOINT
+from clew.tickets.runs import Run
+from clew.tickets.search import begun, search
 from clew.tickets.ticket import load_ticket
 from clew.training.choices import Choices, Wishes
 from method_stores import Inline, write_store
@@ -130,6 +135,34 @@ def test_transfers_take_the_targets_own_runs_over(stores, tmp_path):
     assert all((here.mask[name] == kept).all() for name, kept in there.mask.items())
     seconds = read_json(ladder.path / "run.json")["seconds"]
     assert seconds["dense-s0"] == read_json(own.path / "run.json")["seconds"]["dense-s0"] > 0
+    growing = Counting()
+    again = run_study(replace(study, margin=0.03), tmp_path / "study", executor=growing)
+    assert again.complete, "a study with transfers may grow"
+    assert growing.calls == []
+    found = collect(replace(study, margin=0.03), tmp_path / "study")
+    assert [one["from"] for one in found["transfers"]] == ["here"]
+    with pytest.raises(ClewError, match="no search of this study is finished"):
+        collect(replace(study, seeds=2), tmp_path / "study")
+    with pytest.raises(ClewError, match="here/meso4-global-init: .* is of another search, its training differs"):
+        collect(replace(study, training={**TRAINING, "epochs": 3}), tmp_path / "study")
+
+
+def test_a_dense_net_that_was_begun_before_leaves_no_point_for_a_later_rewind(stores, tmp_path):
+    """It may be past step 2 already, and its own rewind point is another: the new cell trains its own."""
+    study = make({"here": stores["here"]}, rewinds=("init", "step:2"))
+    grid = {cell.name: cell for cell in leave_points(cells(study, tmp_path, CHOICES))}
+    first, second = grid.values()
+    assert first.place.points == ((2, second.place.ladder),)
+    for planted, function in ((False, "adopt"), (True, "do_run")):
+        if planted:
+            checkpoint = first.place.part("dense-s0", CHECKPOINT)
+            checkpoint.parent.mkdir(parents=True)
+            checkpoint.touch()
+        with begun(first.place, first.settings, "") as one, begun(second.place, second.settings, "") as two:
+            jobs = {job.name: job for job in share({first.name: one, second.name: two}, grid, {}).jobs}
+        assert jobs[f"{second.name}/dense-s0"].function.__name__ == function
+    with pytest.raises(ClewError, match="left no state of step 2"):
+        adopt(second.place, second.settings, Run("dense-s0", "dense", 0), first.place.ladder, print)
 
 
 class Failing(Inline):
@@ -178,6 +211,10 @@ def test_what_cannot_work_is_told_before_any_training(stores, tmp_path):
         (make({"reals": reals}), "datasets: reals: .*the split 'train' holds reals only"),
         (make({"short": no_test}), "datasets: short: .*no usable samples in the split 'test'"),
         (make(stores, datasets=(one_method,)), "datasets: here: .*Known: Grid .*, Stripes"),
+        (
+            make({"one": stores["here"], "other": stores["here"]}, transfers=(Transfer("one", "other"),)),
+            "transfers: one and other are the same data",
+        ),
         (make(stores, rewinds=("step:9999",)), "here/meso4-global-step9999: --rewind step:9999: a training has"),
         (make(stores, detectors=(Network("m", "meso5", 32),)), "detectors: m: unknown detector 'meso5'. .*Known: cnn5"),
         (make(stores, training={**TRAINING, "lr": -1.0}), "detectors: meso4: --lr -1.0: expected"),

@@ -17,7 +17,7 @@ from clew.detectors.base import Config
 from clew.tickets.find import find_tickets
 from clew.tickets.ladder import SCHEMA, open_ladder
 from clew.tickets.masks import is_nested, layer_counts, prune
-from clew.tickets.search import search
+from clew.tickets.search import check, search
 from clew.tickets.settings import SearchSettings
 from clew.tickets.ticket import Ticket, load_ticket
 from clew.training.settings import TrainSettings
@@ -322,6 +322,7 @@ def test_other_data_or_another_folder_are_refused(ladder, store_path, folder_roo
         run(other.path, ladder.path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.doc").touch()
+    (tmp_path / "mine/.partial-0123456789ab-ladder.json").touch()  # what a search killed at its start leaves
     with pytest.raises(ClewError, match="mine exists and is not a ladder .it holds thesis.doc"):
         run(store_path, tmp_path / "mine")
     with pytest.raises(ClewError, match="is not a crop store"):
@@ -331,6 +332,12 @@ def test_other_data_or_another_folder_are_refused(ladder, store_path, folder_roo
     with pytest.raises(ClewError, match="the same folder name"):
         search([store_path, store_path], SETTINGS, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_search_killed_at_its_very_start_goes_on(store_path, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.partial-0123456789ab-ladder.json").touch()
+    check([store_path], SETTINGS, tmp_path / "out")
 
 
 def test_ladders_that_are_none(ladder, tmp_path):

@@ -72,7 +72,8 @@ def test_dead_filters_have_no_living_weight():
 
 def row(target, mean, method="imp"):
     auc = {"mean": mean, "low": mean - 0.01, "high": mean + 0.01, "n": 3}
-    return {"method": method, "scope": "global", "target": target, "auc": auc, "controls": None}
+    dense = {"mean": 0.9, "low": 0.89, "high": 0.91, "n": 3}
+    return {"method": method, "scope": "global", "target": target, "auc": auc, "reference": dense, "controls": None}
 
 
 def facts(**changes):
@@ -98,6 +99,9 @@ def test_a_cliff_is_a_fall_beyond_margin_and_intervals():
     assert found[0].level == 0.9
     assert "between 80 and 90 %: AUC 0.895 to 0.700" in found[0].text
     assert kinds(signatures(facts(), [row(0.5, 0.9), row(0.8, 0.885)], 0.02)) == []
+    first = signatures(facts(), [row(0.6, 0.7), row(0.8, 0.7)], 0.02)
+    assert kinds(first) == ["cliff"], "also from dense to the first level"
+    assert "between 0 and 60 %: AUC 0.900 to 0.700" in first[0].text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,13 @@ def settle(temporary: Path, path: Path) -> None:
     finally:
         os.close(handle)
     os.replace(temporary, path)
+
+
+def strangers(folder: Path, own: Iterable[str] = ()) -> list[str]:
+    """What lies in a folder beside the names in `own`, and beside files that a killed process had begun to write."""
+    if not folder.is_dir():
+        return []
+    return sorted(p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(TEMPORARY))
 
 
 @contextmanager

@@ -97,16 +97,16 @@ def _failed(errors: dict[str, str], skipped: list[str]) -> str:
 
 
 def _tell_plan(wanted: Any, out: Path, json: bool) -> None:
-    from clew.studies.cells import cells
+    from clew.studies.cells import cells, pairs
     from clew.studies.run import count_trainings, read_choices
     from clew.training.choices import Choices
 
     kept = read_choices(out)
     grid = cells(wanted, out, {one.name: kept.get(one.name, Choices()) for one in wanted.detectors})
-    trainings, moved = count_trainings(grid), len(wanted.transfers)
+    trainings, moved = count_trainings(grid), len(list(pairs(wanted, grid)))
     finish(
         {"searches": [cell.name for cell in grid], "trainings": trainings, "transfers": moved},
         json,
         *(cell.name for cell in grid),
-        f"{len(grid)} searches, {trainings} trainings (shared ones once); {moved} transfers come after them.",
+        f"{len(grid)} searches, {trainings} trainings (shared ones once); then {moved} transfers, not counted here.",
     )

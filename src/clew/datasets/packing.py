@@ -26,6 +26,7 @@ from clew.base.files import (
     clear_errors,
     read_json,
     settle,
+    strangers,
     sweep_temporaries,
     temporary_path,
     write_json,
@@ -56,7 +57,7 @@ def begin_store(out: Path, facts: Mapping[str, Any]) -> CropStore | None:
     if started.exists():
         if read_json(started) != facts:
             raise ClewError(f"{out} holds an unfinished store made from other data or settings: choose another --out.")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or strangers(out)):
         raise ClewError(f"{out} exists and is not a crop store: choose another --out.")
     else:
         write_json(started, facts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.reports import words
+from clew.studies.claims import NEAR
 
 Cell = Mapping[str, Any]
 SCOPED = ("imp", "one-shot")
@@ -83,12 +84,13 @@ def retention_table(cells: Sequence[Cell], level: float = 0.8) -> Table:
     rows = []
     for cell in cells:
         for row in cell["summary"]["levels"]:
-            if row["method"] in SCOPED and not row["controls"] and abs(row["target"] - level) < 1e-6:
-                kept, dense = row["retention"], cell["summary"]["dense"]
+            if row["method"] in SCOPED and not row["controls"] and abs(row["target"] - level) <= NEAR:
+                kept = row["retention"]
                 rows.append(
                     [
-                        f"{cell['dataset']}, {cell['detector']}, {words.method_name(row['method'])} {variant(cell)}",
-                        figure(dense["accuracy"], percent=True),
+                        f"{cell['dataset']}, {cell['detector']}, {words.method_name(row['method'])} {variant(cell)}, "
+                        f"{words.percent(row['target'])}",
+                        figure(row["reference_accuracy"], percent=True),
                         figure(row["accuracy"], percent=True),
                         figure(kept["accuracy"], percent=True),
                         figure(kept["above_chance"], percent=True),
@@ -122,6 +124,7 @@ def _transfer(cell: Cell) -> Table:
                 row["verdict"] or words.NONE,
             ]
         )
+    note_of = " ".join(cell["warnings"])
     title = f"{cell['detector']}, {variant(cell)}: from {cell['from']} to {cell['dataset']}"
     note = (
         f"Dense, trained on {cell['dataset']}: accuracy {figure(dense['accuracy'], percent=True)} %, "
@@ -129,10 +132,16 @@ def _transfer(cell: Cell) -> Table:
     )
     zero = [row for row in cell["summary"]["levels"] if row["method"] == "zero-shot"]
     if zero:
-        told = ", ".join(f"{words.percent(r['target']) if r['target'] else 'dense'} {figure(r['auc'])}" for r in zero)
+        told = ", ".join(f"{_zero_name(r)} {figure(r['auc'])}" for r in zero)
         note += f" Not trained here at all (zero-shot), AUC: {told}."
+    note = f"{note} {note_of}".rstrip()
     heads = ["", "accuracy, %", "AUC", "minus dense", "minus own", "minus random", "verdict"]
     return Table(title, heads, rows, note)
+
+
+def _zero_name(row: Mapping[str, Any]) -> str:
+    owner = words.method_name(row["controls"])
+    return f"{owner} {words.percent(row['target'])}" if row["target"] else owner.lower()
 
 
 def _control(row: Mapping[str, Any]) -> bool:
@@ -147,7 +156,8 @@ def scope_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
             if row["controls"] or row["method"] not in SCOPED:
                 continue
             for difference in row["differences"]:
-                name = f"{one['dataset']}, {one['detector']}, {words.method_name(row['method'])}"
+                more = variant(one, False)
+                name = f"{one['dataset']}, {one['detector']}, {words.method_name(row['method'])} {more}".rstrip()
                 rows.append(
                     [
                         f"{name}, {words.percent(row['target'])}",

@@ -51,6 +51,7 @@ class Cell:
 def cells(study: Study, out: Path, choices: Mapping[str, Choices]) -> list[Cell]:
     """The searches of the grid in a fixed order; `choices` by the detector's name. Raises ClewError naming a cell."""
     opened = {one.name: _stores(study, one) for one in study.datasets}
+    _check_elsewhere(study, opened)
     configs: dict[tuple[str, tuple[str, ...]], Config] = {}  # a large network takes a while to build
     found = []
     grid = itertools.product(study.datasets, study.detectors, study.scopes, study.rewinds, study.scores)
@@ -87,6 +88,18 @@ def usable(study: Study, rewind: str) -> tuple[str, ...]:
     """The study's methods that this rewind allows: where weights go on, comparing starts means nothing."""
     goes_on = Rewind.parse(rewind).goes_on
     return tuple(sorted(name for name in study.methods if not (goes_on and methods.get(name).needs_rewind)))
+
+
+def _check_elsewhere(study: Study, opened: Mapping[str, list[CropStore]]) -> None:
+    """Raises ClewError for a transfer between two names of the same data."""
+    by_name = {one.name: one for one in study.datasets}
+    for transfer in study.transfers:
+        ends = [
+            (sorted(store.hash for store in opened[name]), sorted(set(by_name[name].fakes)))
+            for name in (transfer.source, transfer.target)
+        ]
+        if ends[0] == ends[1]:
+            raise study.wrong(("transfers",), f"{transfer.source} and {transfer.target} are the same data.")
 
 
 def _stores(study: Study, dataset: Dataset) -> list[CropStore]:

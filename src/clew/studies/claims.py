@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from clew.tickets.runs import Rewind
 from clew.tickets.verdict import MINIMUM_CLUSTERS, MINIMUM_SEEDS
 
 FROM, TO = 0.6, 0.8  # the sparsities that the paper claims it for
+NEAR = 0.011  # eight rounds of 20 % give 59.0 and 79.0 %, which the paper calls 60 and 80
 HOLDS, FAILS, OPEN = "holds", "fails", "undecided"
 # Accuracy of the dense net and at 80 %, IMP global, OpenForensics: section IV of the paper
 PAPER = {"meso4": (62.6, 56.2), "cnn5": (91.41, 90.88), "resnet18": (94.3, 94.29), "xception": (96.20, 96.11)}
@@ -92,23 +94,27 @@ def _retention(cells: Sequence[Mapping[str, Any]]) -> Claim:
     return Claim(
         "retention",
         "IMP keeps 99.4 % of CNN-5's accuracy at 80 % sparsity (89.8 % of MesoNet's).",
-        "The share of the dense accuracy that is kept is not less than the paper's, for the same detector, by more "
-        "than the margin; it fails where it is shown to be.",
+        "The share of the dense accuracy that is kept is not less than the paper's (IMP global on OpenForensics), for "
+        "the same detector, by more than the margin; it fails where it is shown to be. Undecided where the dense nets "
+        "are not shown to lie above chance: a coin keeps all of a coin's accuracy.",
         [
             Evidence(
                 _where(cell, row),
                 f"accuracy kept (the paper: {100 * _paper(cell):.1f} %)",
                 row["retention"]["accuracy"],
-                _margin(
-                    row["retention"]["accuracy"],
-                    cell["summary"]["margin"] - _paper(cell),
-                    cell["summary"]["clusters"],
-                ),
+                _kept(cell, row),
             )
             for cell, row in _rows(cells, "imp", TO)
             if cell["summary"]["detector"] in PAPER and row["retention"]["accuracy"] is not None
         ],
     )
+
+
+def _kept(cell: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    if row["retention"]["above_chance"] is None:
+        return OPEN
+    bound = cell["summary"]["margin"] - _paper(cell)
+    return _margin(row["retention"]["accuracy"], bound, cell["summary"]["clusters"])
 
 
 def _over_random(cells: Sequence[Mapping[str, Any]]) -> Claim:
@@ -124,8 +130,13 @@ def _over_one_shot(cells: Sequence[Mapping[str, Any]]) -> Claim:
     return Claim(
         "one-shot",
         "IMP finds better tickets than one-shot pruning.",
-        "AUC of IMP's ticket minus one-shot's at the same sparsity, interval above 0.",
-        _differences(_rows(cells, "imp"), "minus_one_shot", "AUC minus one-shot"),
+        "AUC of IMP's ticket minus one-shot's at the same sparsity, interval above 0. Rewound tickets only: where "
+        "weights go on, IMP's have trained longer.",
+        _differences(
+            ((cell, row) for cell, row in _rows(cells, "imp") if not Rewind.parse(cell["rewind"]).goes_on),
+            "minus_one_shot",
+            "AUC minus one-shot",
+        ),
     )
 
 
@@ -151,7 +162,7 @@ def _scope_evidence(one: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[
         if set(names) != {"global", "local"} or difference["auc"] is None:
             continue
         change = difference["auc"] if names[0] == "local" else _negated(difference["auc"])
-        where = f"{one['dataset']}, {one['detector']}, {100 * row['target']:g} %"
+        where = f"{one['dataset']}, {one['detector']}{_variant(one)}, {100 * row['target']:.4g} %"
         yield Evidence(where, "AUC local minus global", change, _sign(change, one["clusters"]))
 
 
@@ -192,19 +203,24 @@ def _rows(
     """A method's levels within what the paper claims, with their cells."""
     for cell in cells:
         for row in cell["summary"]["levels"]:
-            right = abs(row["target"] - only) < 1e-6 if only is not None else _within(row["target"])
+            right = abs(row["target"] - only) <= NEAR if only is not None else _within(row["target"])
             if row["method"] == method and not row["controls"] and right:
                 yield cell, row
 
 
 def _within(level: float) -> bool:
-    return FROM - 1e-6 <= level <= TO + 1e-6
+    return FROM - NEAR <= level <= TO + NEAR
 
 
 def _where(cell: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     moved = f"{cell['from']} to " if cell["from"] else ""
+    return f"{moved}{cell['dataset']}, {cell['detector']}, {cell['scope']}{_variant(cell)}, {100 * row['target']:.4g} %"
+
+
+def _variant(cell: Mapping[str, Any]) -> str:
+    """Rewind and score, where they are not the usual ones."""
     rewind = "" if cell["rewind"] == "init" else f", rewind {cell['rewind']}"
-    return f"{moved}{cell['dataset']}, {cell['detector']}, {cell['scope']}{rewind}, {100 * row['target']:g} %"
+    return rewind + ("" if cell["score"] == "magnitude" else f", {cell['score']}")
 
 
 def _judged(row: Mapping[str, Any]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow.compute as pc
 
 from clew.base.errors import ClewError
 from clew.base.files import write_json
@@ -14,7 +17,9 @@ from clew.studies.claims import claims
 from clew.studies.run import STUDY, read_choices
 from clew.studies.study import Study
 from clew.tickets.compare import compare
-from clew.tickets.ladder import Ladder, open_ladder, read_facts
+from clew.tickets.ladder import LADDER, Ladder, open_ladder, read_facts
+from clew.tickets.origin import warnings
+from clew.tickets.settings import EXTENDABLE, SearchSettings
 from clew.training.choices import Choices
 
 RESULTS = "results.json"
@@ -26,7 +31,8 @@ def collect(study: Study, out: Path | str, progress: Progress = SILENT) -> dict[
 
         format, name, about, complete, missing: [cell], margin, seeds
         cells: [{name, dataset, detector, scope, rewind, score, from: "", search: {size, levels, seeds, training,
-                choices, data: [{name, hash, protocol}], pictures: {train, val, test}}, summary: as `clew tickets show
+                choices, data: [{name, hash, protocol}], pictures: {val, test, seen: by one training}}, warnings:
+                [text], summary: as `clew tickets show
                 --json`}]
         transfers: the same, `from` the dataset whose tickets are brought along
         comparisons: [{dataset, detector, rewind, score, ...: see `compare`}] between scopes
@@ -39,26 +45,20 @@ def collect(study: Study, out: Path | str, progress: Progress = SILENT) -> dict[
         raise ClewError(f"{out} holds no study: clew study run STUDY.yaml --out {out}.")
     kept = read_choices(out)
     grid = cells(study, out, {one.name: kept.get(one.name, Choices()) for one in study.detectors})
-    moved = [(transfer_name(a, b), a, b) for _, a, b in pairs(study, grid)]
-    places = [(cell.name, out / LADDERS / cell.name) for cell in grid]
-    places += [(name, out / TRANSFERS / name) for name, _, _ in moved]
-    whole = {name: open_ladder(path) for name, path in places if is_whole(path)}
+    moved = [_moved_cell(out, source, target) for _, source, target in pairs(study, grid)]
+    places = [(cell, out / LADDERS / cell.name) for cell in grid] + [(cell, cell.place.ladder) for cell in moved]
+    whole = {cell.name: path for cell, path in places if is_whole(path, cell)}
     if not whole:
         raise ClewError(f"{out}: no search of this study is finished yet; the same 'clew study run' goes on.")
     with progress.task("measuring", len(whole) + 1) as task:
         found: dict[str, Any] = {"cells": [], "transfers": []}
-        for cell in grid:
+        for cell, path in places:
             if cell.name in whole:
-                found["cells"].append(_told(cell, whole[cell.name]))
+                found["transfers" if cell.source else "cells"].append(_told(cell, path))
                 task.advance(1, cell.name)
-        for name, source, target in moved:
-            if name in whole:
-                cell = Cell(name, target.dataset, target.detector, target.place, target.settings, source.dataset)
-                found["transfers"].append(_told(cell, whole[name]))
-                task.advance(1, name)
         found["comparisons"] = _comparisons(grid, whole)
         task.advance(1, "scopes")
-    missing = [name for name, _ in places if name not in whole]
+    missing = [cell.name for cell, _ in places if cell.name not in whole]
     result = {
         "format": FORMAT,
         "name": study.name,
@@ -66,7 +66,7 @@ def collect(study: Study, out: Path | str, progress: Progress = SILENT) -> dict[
         "complete": not missing,
         "missing": missing,
         "margin": study.margin,
-        "seeds": study.seeds,
+        "seeds": min(one["summary"]["seeds"] for one in (*found["cells"], *found["transfers"])),
         **found,
         "claims": claims(found["cells"], found["transfers"], found["comparisons"]),
     }
@@ -74,12 +74,28 @@ def collect(study: Study, out: Path | str, progress: Progress = SILENT) -> dict[
     return result
 
 
-def is_whole(ladder: Path) -> bool:
-    """Whether a search is finished; raises ClewError for a damaged ladder."""
-    return (ladder / "ladder.json").exists() and bool(read_facts(ladder).get("complete"))
+def is_whole(ladder: Path, cell: Cell) -> bool:
+    """Whether a ladder is finished and holds all that a cell asks for; raises ClewError for another search's."""
+    if not (ladder / LADDER).exists():
+        return False
+    facts = read_facts(ladder)
+    found = SearchSettings.read(facts["settings"], ladder)
+    for key, asked in vars(cell.settings).items():
+        if key not in (*EXTENDABLE, "choices") and getattr(found, key) != asked:
+            raise ClewError(f"{cell.name}: {ladder} is of another search, its {key} differs: choose another --out.")
+    enough = set(cell.settings.methods) <= set(found.methods) and set(cell.settings.seeds) <= set(found.seeds)
+    return bool(facts.get("complete")) and enough
 
 
-def _told(cell: Cell, ladder: Ladder) -> dict[str, Any]:
+def _moved_cell(out: Path, source: Cell, target: Cell) -> Cell:
+    """A transfer's place in the grid."""
+    name = transfer_name(source, target)
+    place = replace(target.place, ladder=out / TRANSFERS / name)
+    return Cell(name, target.dataset, target.detector, place, replace(target.settings, methods=()), source.dataset)
+
+
+def _told(cell: Cell, path: Path) -> dict[str, Any]:
+    ladder = open_ladder(path)
     settings = ladder.settings
     return {
         **as_dict(cell),
@@ -93,6 +109,7 @@ def _told(cell: Cell, ladder: Ladder) -> dict[str, Any]:
             "data": ladder.facts["data"],
             "pictures": _pictures(ladder),
         },
+        "warnings": warnings(ladder),
         "summary": ladder.summary(),
     }
 
@@ -100,13 +117,13 @@ def _told(cell: Cell, ladder: Ladder) -> dict[str, Any]:
 def _pictures(ladder: Ladder) -> dict[str, int]:
     """How many pictures of validation and test were scored by each run, and how many one training saw."""
     scores = ladder.scores
-    first = scores.filter([run == scores["run"][0].as_py() for run in scores["run"].to_pylist()])
+    first = scores.filter(pc.equal(scores["run"], scores["run"][0]))
     splits = first["split"].to_pylist()
     dense = next(run for run in ladder.facts["runs"].values() if run["method"] == "dense")
     return {"val": splits.count("val"), "test": splits.count("test"), "seen": dense["pictures"]}
 
 
-def _comparisons(grid: Sequence[Cell], whole: dict[str, Ladder]) -> list[dict[str, Any]]:
+def _comparisons(grid: Sequence[Cell], whole: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Scopes held against each other, wherever a study has both."""
     groups: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in grid:
@@ -115,7 +132,7 @@ def _comparisons(grid: Sequence[Cell], whole: dict[str, Ladder]) -> list[dict[st
             groups.setdefault((dataset, detector, rewind, score), []).append(cell)
     return [
         {"dataset": key[0], "detector": key[1], "rewind": key[2], "score": key[3]}
-        | compare([whole[cell.name] for cell in group])
+        | compare([open_ladder(whole[cell.name]) for cell in group])
         for key, group in groups.items()
         if len(group) > 1
     ]

@@ -10,15 +10,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from clew.base.errors import ClewError
-from clew.base.files import read_json, write_json
+from clew.base.files import read_json, strangers, write_json
 from clew.base.jobs import Executor
 from clew.base.progress import SILENT, Progress
+from clew.datasets.store import open_store
 from clew.studies.cells import TRANSFERS, Cell, cells, config_of, pairs, training_of, transfer_name
 from clew.studies.sharing import Shared, leave_points, share
 from clew.studies.study import Study, Transfer
 from clew.tickets.ladder import open_ladder
 from clew.tickets.methods.moved import OWNERS, moved_name
-from clew.tickets.origin import origin_of
+from clew.tickets.origin import origin_of, origin_warnings
 from clew.tickets.plan import plan
 from clew.tickets.search import Begun, begun, local_executor
 from clew.training.choices import Choices, Wishes, choose
@@ -52,7 +53,7 @@ def run_study(
     settings or a folder that cannot work.
     """
     out = Path(out)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / STUDY).exists()):
+    if out.is_file() or (strangers(out, [LOCK]) and not (out / STUDY).exists()):
         raise ClewError(f"{out} holds something else than a study: choose another --out.")
     kept = read_choices(out)
     grid = cells(study, out, {one.name: kept.get(one.name, Choices()) for one in study.detectors})  # checks
@@ -67,10 +68,16 @@ def run_study(
         facts = {name: one.as_dict() for name, one in choices.items()}
         write_json(out / STUDY, {"format": FORMAT, "study": study.as_dict(), "choices": facts})
         grid = leave_points(cells(study, out, choices))
-        runner = executor or local_executor(next(iter(choices.values())))
+        runner = executor or local_executor(
+            max(choices.values(), key=lambda one: (one.device != "cpu", one.threads * one.devices))
+        )
         result = Result(grid)
         _wave(grid, {}, runner, "studying", progress, result)
         moved = transfers(study, out, grid, result.finished)
+        for cell, _ in moved:
+            data = [{"name": store.name, "protocol": store.protocol} for store in map(open_store, cell.place.stores)]
+            for text in origin_warnings(cell.settings.origin, data):
+                progress.say(f"warning: {cell.name}: {text}")
         result.cells = [*grid, *(cell for cell, _ in moved)]
         result.cells += [replace(cell, name=name) for name, cell in _not_begun(study, grid, result.finished)]
         _wave(

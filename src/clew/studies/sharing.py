@@ -10,6 +10,7 @@ from clew.base.hashing import hash_json
 from clew.base.jobs import Job
 from clew.studies.cells import Cell
 from clew.tickets.adopt import adopt, is_done
+from clew.tickets.one_run import CHECKPOINT
 from clew.tickets.runs import DENSE, Rewind, Run
 from clew.tickets.search import Begun
 
@@ -91,7 +92,8 @@ def _has_point(search: Begun, source: Begun, run: Run) -> bool:
         return True
     if search.settings.rewind == source.settings.rewind:
         return True
-    return not is_done(source.place.ladder, run.id)
+    begun_before = source.place.part(run.id, CHECKPOINT).exists()  # it may be past that step already
+    return not begun_before and not is_done(source.place.ladder, run.id)
 
 
 def _key(cell: Cell) -> str:

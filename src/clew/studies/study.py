@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.base.errors import ClewError, unknown_name
+from clew.detectors.build import is_outside
 from clew.studies.yaml_file import Keys, wrong
 from clew.tickets.find import CLASSES
 from clew.tickets.importance import SCORES
@@ -49,11 +50,12 @@ class Network:
 
     def __post_init__(self) -> None:
         _named("detector", self.name)
-        if self.detector.split(":")[0].count("."):
-            raise ClewError(
-                f"a study imports no code ({self.detector}); install it with an entry point "
-                "'clew.detectors' and give its name."
-            )
+        for one in (self.detector, *(value for value in self.options.values() if isinstance(value, str))):
+            if is_outside(one):
+                raise ClewError(
+                    f"a study imports no code ({one}); install it with an entry point 'clew.detectors' and give its "
+                    "name."
+                )
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,18 @@ class Study:
                     )
         if all(methods.get(name).control for name in self.methods):
             raise self.wrong(("methods",), "a control needs a method that it controls, such as imp.")
-        self._each_once("rewinds", self.rewinds)
         for one in self.rewinds:
             self._told(("rewinds",), Rewind.parse, one)
+        self._each_once("rewinds", [str(Rewind.parse(one)) for one in self.rewinds])
+        for one in self.rewinds:
+            goes_on = Rewind.parse(one).goes_on
+            left = [name for name in self.methods if not (goes_on and methods.get(name).needs_rewind)]
+            if all(methods.get(name).control for name in left):
+                raise self.wrong(
+                    ("rewinds",),
+                    f"with {one} weights go on, and {', '.join(self.methods)} need weights that are rewound: none is "
+                    "left to judge.",
+                )
         if not 1 <= self.seeds <= 1000:
             raise self.wrong(("seeds",), f"{self.seeds}; expected 1 to 1000.")
         self._check_levels()

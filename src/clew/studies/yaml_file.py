@@ -88,13 +88,14 @@ def read_yaml(path: Path) -> Part:
         loader = _Loader(path.read_text(encoding="utf-8"), path)
         node = loader.get_single_node()
         value = loader.construct_document(node) if node is not None else None
+        places = dict(_places(node, path, ())) if node is not None else {}
     except FileNotFoundError:
         raise ClewError(f"{path} does not exist: expected the YAML file of a study.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ClewError(f"{path} cannot be read ({error}).") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise ClewError(f"{path} is not YAML ({' '.join(str(error).split()) or 'too deep'}).") from None
-    return Part(value, (), dict(_places(node, path, ())) if node is not None else {})
+    return Part(value, (), places)
 
 
 class _Loader(yaml.SafeLoader):

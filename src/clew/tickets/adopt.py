@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clew.base.errors import ClewError
 from clew.base.files import read_json, write_bytes, write_json
 from clew.datasets.index import read_table, write_table
 from clew.tickets.file import read_ticket, write_ticket
@@ -50,6 +51,10 @@ def _rewind_point(place: Place, settings: SearchSettings, run: Run, there: Place
     if rewind.kind == "init":
         save_state(place.rewind(run.seed), initial_point(place, settings, run.seed))
     elif rewind.kind == "step" and not place.rewind(run.seed).exists():
+        if read_facts(there.ladder)["settings"]["rewind"] != settings.rewind or not there.rewind(run.seed).exists():
+            raise ClewError(
+                f"{run.id}: {there.ladder} left no state of step {rewind.step}: give the same command again."
+            )
         write_bytes(place.rewind(run.seed), there.rewind(run.seed).read_bytes())
 
 

@@ -51,10 +51,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class Measured:
-    """All cells of a ladder on the test split of one store in which C `clusters` count (`counted_clusters`)."""
+    """All cells of a ladder on the test split of one store in which C `clusters` count (`counted_clusters`).
+
+    `chance`: the accuracy of always telling the commoner class.
+    """
 
     cells: Mapping[Cell, Figures]
     clusters: int
+    chance: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def measure(scores: pa.Table, store: str | None, resamples: int, rng: np.random.
             if not np.isnan(values[at]).any()
         }
         cells[cell] = Figures(**found, runs=tuple(bench.runs[row] for row in at))
-    return Measured(cells, counted_clusters(bench.labels, bench.clusters))
+    fakes = float(bench.labels.mean())
+    return Measured(cells, counted_clusters(bench.labels, bench.clusters), max(fakes, 1 - fakes))
 
 
 def counted_clusters(labels: Array, clusters: Array) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clew.base.hashing import hash_file
-from clew.tickets.ladder import LADDER, Ladder
+from clew.base.hashing import hash_json
+from clew.tickets.ladder import Ladder
+from clew.tickets.settings import EXTENDABLE
 
 Facts = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ def origin_of(source: Ladder) -> dict[str, Any]:
         "hash": joined(data, "hash"),
         "protocol": "; ".join(protocols(data)),
         "fakes": list(source.settings.get("fakes") or []),
-        "ladder": hash_file(source.path / LADDER),
+        "ladder": hash_json([data, {k: v for k, v in source.settings.items() if k not in EXTENDABLE}]),
     }
 
 

@@ -46,7 +46,7 @@ def _references(runs: list[Run], tickets: list[Entry], seed: int) -> tuple[list[
     needed = {entry: _budgets(by_id, entry.run) for entry in tickets}
     new = [
         Run(dense_id(seed, more), DENSE, seed, weights_from=dense_id(seed, more - 1))
-        for more in range(1, max(needed.values()) + 1)
+        for more in range(1, max(needed.values(), default=0) + 1)
     ]
     return new, [Entry(DENSE, seed, e.level, e.method, dense_id(seed, more)) for e, more in needed.items()]
 

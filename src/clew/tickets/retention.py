@@ -10,9 +10,12 @@ from clew.training.intervals import Estimate, Interval
 CHANCE = 0.5  # of accuracy, where reals and fakes are equally many
 
 
-def retention(ticket: Estimate, dense: Estimate, clusters: int) -> dict[str, Any]:
-    """{"accuracy", "above_chance"}: accuracy / dense and (accuracy - 0.5) / (dense - 0.5), intervals for JSON."""
-    whole, above = share_kept(ticket, dense, clusters), share_kept(ticket, dense, clusters, CHANCE)
+def retention(ticket: Estimate, dense: Estimate, clusters: int, chance: float = CHANCE) -> dict[str, Any]:
+    """{"accuracy", "above_chance"}: accuracy / dense and (accuracy - chance) / (dense - chance), intervals for JSON.
+
+    `chance` is what always telling the commoner class scores.
+    """
+    whole, above = share_kept(ticket, dense, clusters), share_kept(ticket, dense, clusters, chance)
     return {"accuracy": whole and whole.as_dict(), "above_chance": above and above.as_dict()}
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from clew.base.errors import ClewError
 from clew.base.executors import LocalExecutor, usable_cores
-from clew.base.files import read_json, sweep_temporaries, write_json
+from clew.base.files import read_json, strangers, sweep_temporaries, write_json
 from clew.base.hashing import hash_file
 from clew.base.jobs import Executor, Job
 from clew.base.progress import SILENT, Progress
@@ -184,10 +184,9 @@ def _check_folder(out: Path, settings: SearchSettings, data: list[dict[str, str]
     if not (out / LADDER).exists():
         if out.exists() and not out.is_dir():
             raise ClewError(f"{out} is a file, not a folder for a ladder: choose another --out.")
-        strangers = sorted(p.name for p in out.iterdir() if p.name != LOCK) if out.is_dir() else []
-        if strangers:
+        if others := strangers(out, [LOCK]):
             raise ClewError(
-                f"{out} exists and is not a ladder (it holds {', '.join(strangers[:3])}): choose another --out."
+                f"{out} exists and is not a ladder (it holds {', '.join(others[:3])}): choose another --out."
             )
         return {}
     old = read_facts(out)

@@ -35,7 +35,7 @@ class SearchSettings:
     `margin` in AUC; `start` says which given weights it starts from ("" for fresh ones, else their SHA-256); `classes`
     real and the manipulation methods that are told apart, none where fakes are one class; `fakes` the methods whose
     fakes are trained, selected and tested on (none: all); `origin` the ladder whose tickets are brought along (its
-    data's names, hashes, protocols and `fakes`, and the SHA-256 of its ladder.json), empty for none, at
+    data's names, hashes, protocols and `fakes`, and a hash of what it cannot grow in), empty for none, at
     `moved_levels` (none: at all); `fpr` the false positive rate of the tickets' operating point.
     """
 

@@ -40,7 +40,7 @@ def _cliffs(rows: list[dict[str, Any]], margin: float) -> Iterator[Signature]:
         by_method.setdefault((row["method"], row["scope"]), []).append(row)
     for (method, _), found in by_method.items():
         found.sort(key=lambda row: float(row["target"]))
-        for above, below in itertools.pairwise(found):
+        for above, below in itertools.pairwise([{"target": 0.0, "auc": found[0]["reference"]}, *found]):
             drop = above["auc"]["mean"] - below["auc"]["mean"]
             apart = None not in (above["auc"]["low"], below["auc"]["high"]) and (
                 below["auc"]["high"] < above["auc"]["low"]

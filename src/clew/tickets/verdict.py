@@ -95,12 +95,13 @@ class _Gap:
 def kind_of(rewind: str, method: str = "") -> str:
     """`winning` (rewound to initialisation), `matching` (to step K) or `pruned` (neither), or ClewError.
 
-    The tickets of a method that prunes while it trains are pruned ones, wherever they start from.
+    The tickets of a method that prunes while it trains are pruned ones, wherever they start from; so are those that
+    go on from the weights which they were trained to elsewhere.
     """
     kind = _KINDS.get("step:" if rewind.startswith("step:") else rewind)
     if kind is None:
         raise ClewError(f"unknown rewind '{rewind}'. Known: none, init, step:K, lr.")
-    return "pruned" if method in PRUNED_IN_TRAINING else kind
+    return "pruned" if method in PRUNED_IN_TRAINING or method.endswith("-trained") else kind
 
 
 def judge(

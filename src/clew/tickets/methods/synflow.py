@@ -29,11 +29,16 @@ def synaptic_flow(module: nn.Module, image: Tensor) -> dict[str, Tensor]:
 
 
 def positive(module: nn.Module) -> nn.Module:
-    """The module in place: in evaluation mode, in float64, all weights and statistics by their absolute values."""
+    """The module in place: in evaluation mode, in float64, all weights and statistics by their absolute values.
+
+    Running means go to 0: a trained net's would be taken off again, and what they make negative flows no further.
+    """
     module = trainable(module).double().eval()
     with torch.no_grad():
-        for tensor in module.state_dict().values():
-            if tensor.is_floating_point():
+        for name, tensor in module.state_dict().items():
+            if name.endswith("running_mean"):
+                tensor.zero_()
+            elif tensor.is_floating_point():
                 tensor.abs_()
     return module
 

@@ -1,0 +1,135 @@
+"""Writes docs/results.md and its pictures from the finished runs under docs/results/.
+
+    python benchmarks/results.py            # writes
+    python benchmarks/results.py --check    # says whether what is there is what would be written
+
+Each JSON there is what one command printed or left: `results.json` of a study, `robustness.json` of a ladder, or what a
+benchmark wrote with --json. The studies are put together: the first paper's claims are judged by all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clew.reports.standalone import standalone
+from clew.reports.study_markdown import claim_text, table_text
+from clew.reports.study_page import panels
+from clew.reports.study_tables import (
+    Table,
+    cost_table,
+    level_tables,
+    protocol_table,
+    retention_table,
+    scope_table,
+    transfer_tables,
+)
+from clew.studies.claims import claims
+
+DOCS = Path(__file__).parents[1] / "docs"
+PARTS = ("cells", "transfers", "comparisons")
+
+
+def main() -> None:
+    """Writes the files, or checks them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--docs", type=Path, default=DOCS)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    stale = []
+    for path, text in written(args.docs):
+        if args.check:
+            stale += [] if path.exists() and path.read_text(encoding="utf-8") == text else [str(path)]
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.exit(f"not what benchmarks/results.py writes: {', '.join(stale)}")
+
+
+def written(docs: Path) -> Iterator[tuple[Path, str]]:
+    """The files and their texts."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted((docs / "results").glob("*.json"))}
+    studies = {name: one for name, one in found.items() if "claims" in one}
+    whole = together(list(studies.values()))
+    pictures = {}
+    for number, panel in enumerate(panels(whole["cells"])):
+        for name, chart in panel["figures"]:
+            pictures[f"curves-{number + 1}-{name}.svg"] = (panel["title"], standalone(chart))
+    for name, (_, text) in pictures.items():
+        yield docs / "results" / name, text
+    yield docs / "results.md", page(whole, studies, found, {name: title for name, (title, _) in pictures.items()})
+
+
+def together(studies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parts of several studies, each search once, and the claims judged by all of them."""
+    found: dict[str, list[Any]] = {part: [] for part in PARTS}
+    for study in studies:
+        for part in PARTS:
+            for one in study[part]:
+                same = [other for other in found[part] if _key(other) == _key(one)]
+                if any(other != one for other in same):
+                    sys.exit(f"two studies have another {_key(one)}: rename one of them.")
+                found[part] += [] if same else [one]
+    return {**found, "claims": claims(*(found[part] for part in PARTS))}
+
+
+def _key(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(one.get(key) for key in ("name", "dataset", "detector", "scope", "rewind", "score", "from"))
+
+
+def page(
+    whole: Mapping[str, Any], studies: Mapping[str, Any], found: Mapping[str, Any], pictures: Mapping[str, str]
+) -> str:
+    """docs/results.md."""
+    parts = [
+        "# Results",
+        "Written by `python benchmarks/results.py` from the finished runs in [results/](results): every number here is "
+        "in one of these files, and each file is what one command left. Intervals are of 90 %, over seeds and test "
+        "clusters ([verdict.md](verdict.md)); the test part was read once, and nothing was chosen by it.",
+        "## The paper's claims",
+        "The claims of *Lottery tickets in deepfake detectors* (arXiv 2507.15636), judged on levels from 60 to 80 %. "
+        "Small pictures and few epochs, for two cores: other sizes may judge otherwise.",
+        *(claim_text(claim) for claim in whole["claims"]),
+        "## Accuracy and AUC against sparsity",
+        "The paper's Figure 2 redone.",
+        *_pictures(pictures),
+        *(table_text(table, 3) for table in level_tables(whole["cells"])),
+        "## What is kept",
+        "The share of the dense accuracy, and of what lies above chance: (accuracy - 0.5) / (dense - 0.5). The paper "
+        "has 99.4 % and 98.7 % for CNN-5, 89.8 % and 49 % for MesoNet, at 80 %.",
+        table_text(retention_table(whole["cells"]), 3),
+        "## Transfer" if whole["transfers"] else "",
+        "The paper's Table I redone." if whole["transfers"] else "",
+        *(table_text(table, 3) for table in transfer_tables(whole["transfers"])),
+        table_text(scope_table(whole["comparisons"]), 2),
+        *(robustness(name, one) for name, one in found.items() if "stores" in one and "ladder" in one),
+        *(search_cost(name, one) for name, one in found.items() if "plain" in one.get("seconds", {})),
+        table_text(cost_table(whole["cells"]), 2),
+        table_text(protocol_table([*whole["cells"], *whole["transfers"]]), 2),
+        "## Where each file comes from",
+        *(f"* `results/{name}.json`: {one['about'] or one['name']}" for name, one in studies.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _pictures(pictures: Mapping[str, str]) -> list[str]:
+    return [f"![{title}](results/{name})" for name, title in pictures.items()]
+
+
+def robustness(name: str, found: Mapping[str, Any]) -> str:
+    """What pruning costs in robustness."""
+    return f"## Robustness: {name}\n\n{found['headline']}"
+
+
+def search_cost(name: str, found: Mapping[str, Any]) -> str:
+    """The cost of a search beside the customary way."""
+    rows = [[str(key), json.dumps(value)] for key, value in found.items() if not isinstance(value, dict | list)]
+    return table_text(Table(f"Cost of a search: {name}", ["", ""], rows), 2)
+
+
+if __name__ == "__main__":
+    main()
