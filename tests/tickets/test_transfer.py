@@ -203,8 +203,9 @@ def test_a_transfer_goes_further_to_the_same_bytes_and_takes_no_other_ladder(her
     assert set(again.facts["runs"]) - done == set(third.done)
     assert again.facts == moved.facts
     assert (again.path / "scores.parquet").read_bytes() == (moved.path / "scores.parquet").read_bytes()
-    other = search([store_path], replace(SETTINGS, margin=0.03), tmp_path / "other", executor=Inline())
-    with pytest.raises(ClewError, match="holds tickets of another ladder"):
+    longer = replace(SETTINGS, training=replace(SETTINGS.training, lr=2e-3))
+    other = search([store_path], longer, tmp_path / "other", executor=Inline())
+    with pytest.raises(ClewError, match="is the ladder of another search: its training is lr"):
         transfer_tickets(other.path, there, out, levels=(0.8,), seeds=(0,), executor=Inline())
 
 

@@ -70,7 +70,7 @@ def test_every_kind_against_own_dense_and_random(matrix):
                 assert (interval["n"], cell["clusters"]) == (3, 100)
                 assert interval["low"] <= interval["mean"] <= interval["high"]
     assert found["moved-imp", "imp", 0.8]["verdict"] == "losing"
-    assert found["moved-imp-trained", "imp", 0.8]["verdict"] == "winning"
+    assert found["moved-imp-trained", "imp", 0.8]["verdict"] == "pruned", "it goes on from trained weights"
     assert found["zero-shot", "imp", 0.8]["verdict"] is None
     worse, better = (found[name, "imp", 0.8]["minus_own"] for name in ("moved-imp", "moved-imp-trained"))
     assert worse["high"] < 0
