@@ -80,7 +80,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Measurements of this machine stay out of the user's cache."""
     import os
 
-    os.environ["RAY_worker_niceness"] = "0"  # else they wait for the tests beside them
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # else they wait for the tests beside them
     os.environ["CLEW_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

@@ -17,7 +17,15 @@ def level(method="imp", target=0.8, verdict="winning", **more):
 
 
 def cell(*levels, detector="cnn5", **more):
-    place = {"name": "a/x", "dataset": "a", "detector": detector, "scope": "global", "rewind": "init", "score": "magnitude", "from": ""}
+    place = {
+        "name": "a/x",
+        "dataset": "a",
+        "detector": detector,
+        "scope": "global",
+        "rewind": "init",
+        "score": "magnitude",
+        "from": "",
+    }
     return {**place, "summary": {"detector": detector, "margin": 0.02, "clusters": 60, "levels": list(levels)}} | more
 
 
@@ -96,7 +104,19 @@ def test_local_against_global_whichever_way_round_they_were_compared():
             "differences": [{"one": one, "other": other, "auc": change}],
         }
         found = claims(
-            [], [], [{"dataset": "a", "detector": "cnn5", "rewind": "init", "score": "magnitude", "clusters": 60, "ladders": ladders, "levels": [row]}]
+            [],
+            [],
+            [
+                {
+                    "dataset": "a",
+                    "detector": "cnn5",
+                    "rewind": "init",
+                    "score": "magnitude",
+                    "clusters": 60,
+                    "ladders": ladders,
+                    "levels": [row],
+                }
+            ],
         )
         claim = next(each for each in found if each["key"] == "local")
         assert claim["verdict"] == verdict
