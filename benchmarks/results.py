@@ -113,9 +113,15 @@ def page(
         table_text(cost_table(whole["cells"]), 2),
         table_text(protocol_table([*whole["cells"], *whole["transfers"]]), 2),
         "## Where each file comes from",
-        *(f"* `results/{name}.json`: {one['about'] or one['name']}" for name, one in studies.items()),
+        "\n".join(_source(name, one) for name, one in studies.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _source(name: str, study: Mapping[str, Any]) -> str:
+    """A study's file, how it came about, and what is missing in it."""
+    told = f"* `results/{name}.json`: `clew study run examples/studies/{name}.yaml`. {study['about'] or study['name']}"
+    return f"{told} Not finished: {', '.join(study['missing'])}." if study["missing"] else told
 
 
 def _pictures(pictures: Mapping[str, str]) -> list[str]:
