@@ -171,22 +171,23 @@ from clew.base.executors import LocalExecutor
 from clew.base.jobs import Job
 def sleep(path, report):
     Path(path).write_text(str(__import__("os").getpid()))
-    time.sleep(60)
+    time.sleep(600)
 if __name__ == "__main__":
     LocalExecutor(1).run([Job("sleep", sleep, (sys.argv[1],))], "work")
 """
 
 
-def test_workers_end_with_a_killed_parent(tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_a_parent_that_alone_is_stopped(end, tmp_path):
     script, note = tmp_path / "sleeper.py", tmp_path / "pid"
     script.write_text(SLEEPER)
     parent = subprocess.Popen([sys.executable, str(script), str(note)])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     worker = int(note.read_text())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
+    parent.send_signal(end)
+    assert parent.wait(60) == -end
     while alive(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(worker), "the worker outlived its parent"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -27,7 +28,8 @@ class LocalExecutor:
     """Processes on this machine.
 
     A failing job stops what needs it, nothing else. When a process dies, the jobs that were under way are tried
-    again one at a time, so that the one that killed it is found and the others are done. A dead parent ends all.
+    again one at a time, so that the one that killed it is found and the others are done. A dead or interrupted parent
+    ends all.
     """
 
     workers: int = 0  # 0: one per core
@@ -63,7 +65,8 @@ class _Run:
         self.done, self.failed = done, failed
         self.outcome = Outcome()
         self.suspects: list[Job] = []  # were under way when a process died
-        self.begun = multiprocessing.get_context("spawn").Event()  # set by the first process that could start
+        spawn = multiprocessing.get_context("spawn")
+        self.begun, self.over = spawn.Event(), spawn.Event()  # set by the first process that could start; ends all
 
     def to_the_end(self) -> Outcome:
         while self.agenda.left or self.suspects:
@@ -71,10 +74,13 @@ class _Run:
                 self.workers,
                 multiprocessing.get_context("spawn"),
                 initializer=_begin_worker,
-                initargs=(self.reports, os.getpid(), self.begun),
+                initargs=(self.reports, os.getpid(), self.begun, self.over),
             )
             try:
                 self._with(pool)
+            except KeyboardInterrupt:
+                self.over.set()  # a process that began just now has not met Ctrl-C: it would go on to its job's end
+                raise
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
         return self.outcome
@@ -165,17 +171,18 @@ def _listening(ledger: Ledger) -> Iterator[Any]:
 _reports: Any = None  # of this worker process: set once, when it begins
 
 
-def _begin_worker(reports: Any, parent: int, begun: Any) -> None:
+def _begin_worker(reports: Any, parent: int, begun: Any, over: Any) -> None:
     global _reports
     _reports = reports
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent meets Ctrl-C too, and ends all
     begun.set()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, over), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    """Ends this worker when its parent is gone: a killed command leaves nothing running."""
-    while os.getppid() == parent:
-        time.sleep(POLL_SECONDS)
+def _end_with(parent: int, over: Any) -> None:
+    """Ends this worker when its parent is gone or says so: a stopped command leaves nothing running."""
+    while os.getppid() == parent and not over.wait(POLL_SECONDS):
+        pass
     os._exit(1)
 
 
