@@ -7,10 +7,11 @@ The plain loop is what most public code does: fp32, eager, a DataLoader over PNG
 as they are read), torch's own number of threads, torch.nn.utils.prune.global_unstructured by L1, weights and buffers
 copied back by hand. Both do the same number of trainings with the same initial weights, epochs, batches, schedule,
 flips and choice of the best epoch on validation, and score every ticket on the test part. They take turns, as many
-seeds at a time as there are cores: Clew trains those at once, a thread each; the plain loop one after the other, with
-all cores. What is told is the ratio of the medians of the wall time, and for each level the difference of the test
-AUCs, paired by seed; its 90 % interval counts seeds and test clusters. Early-bird is then searched in the same ladders:
-the pictures and seconds of its searches, the AUC difference and how many survivors the masks share.
+seeds at a time as there are cores: Clew trains those at once, a thread each (one seed alone with all cores); the plain
+loop one after the other, with all cores. What is told is the ratio of the medians of the wall time, and for each level
+the difference of the test AUCs, paired by seed; its 90 % interval counts seeds and test clusters. Early-bird is then
+searched in the same ladders: the pictures and seconds of its searches, the AUC difference and how many survivors the
+masks share.
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ def ladder_of(args: argparse.Namespace, choices: Choices, out: Path, first: int,
         training=settings_of(args),
         precision=choices.precision,
         memory_format=choices.memory_format,
-        threads=1,
         device="cpu",
     )
 

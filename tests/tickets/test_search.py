@@ -393,3 +393,13 @@ def test_two_stores_are_judged_together(store_path, folder_root, tmp_path):
     assert summary["dataset"]["name"] == "noise-store+second"
     assert summary["protocol"] == "as-given-v1, 32 px; as-given-v1, 48 px"
     assert found.scores.num_rows == 3 * (24 + 48 + 32)
+
+
+def test_all_cores_for_trainings_that_wait_for_each_other():
+    from clew.tickets.find import _one_by_one
+
+    assert _one_by_one(("imp",), 1)
+    assert _one_by_one((), 1)
+    assert not _one_by_one(("imp",), 2)
+    assert not _one_by_one(("one-shot",), 1)
+    assert not _one_by_one(("imp", "random"), 1)

@@ -15,6 +15,7 @@ from clew.datasets.store import open_store
 from clew.detectors.build import resolve
 from clew.tickets.given import given_file, given_note
 from clew.tickets.ladder import LADDER, Ladder, read_facts
+from clew.tickets.methods import methods as known_methods
 from clew.tickets.origin import origin_name
 from clew.tickets.search import check, search
 from clew.tickets.settings import FPR, LEVELS, MARGIN, SearchSettings
@@ -65,8 +66,8 @@ def find_tickets(
     and tested on (none named: all); `margin` in AUC; `fpr` the false positive rate of the operating
     point. `precision` fp32, bf16 or auto, `memory_format` contiguous, channels-last or auto, `device` cpu, cuda or
     auto, `devices` how many train together (DDP), `compile` on, off or auto, and `threads` of each training (0: one,
-    or all cores where there is one training only) are settled once and kept in the ladder. `tensorboard`: a folder
-    for its files. Raises ClewError before any training for whatever cannot work. Trainings run in processes of
+    or all cores where no two trainings can run at once) are settled once and kept in the ladder. `tensorboard`: a
+    folder for its files. Raises ClewError before any training for whatever cannot work. Trainings run in processes of
     their own.
     """
     paths = [Path(stores)] if isinstance(stores, str | Path) else [Path(store) for store in stores]
@@ -96,7 +97,8 @@ def find_tickets(
     grown, _, old = check(paths, replace(asked, choices=kept or Choices(devices=devices)), out, weights)
     _check_moved(out, grown, old)
     if not threads:
-        threads = kept.threads if kept else 1 if seeds > 1 or methods else max(1, usable_cores() // devices)
+        cores = max(1, usable_cores() // devices)
+        threads = kept.threads if kept else cores if _one_by_one(asked.methods, seeds) else 1
         wishes = replace(wishes, threads=threads)
     if kept is not None and wishes.met_by(kept):
         choices, reason = kept, "kept from when this ladder was begun"
@@ -115,6 +117,11 @@ def find_tickets(
         progress=progress,
         reason=reason,
     )
+
+
+def _one_by_one(names: Sequence[str], seeds: int) -> bool:
+    """Whether each training of a search waits for the one before it, so that all cores are its own."""
+    return seeds == 1 and (not names or (len(names) == 1 and known_methods.get(names[0]).chained))
 
 
 def _classes(classes: str, paths: Sequence[Path], fakes: Sequence[str]) -> tuple[str, ...]:
