@@ -16,6 +16,7 @@ from clew.cli import (
     data_synth,
     demo,
     evaluate,
+    explain,
     import_weights,
     study,
     tickets_find,
@@ -47,6 +48,7 @@ app.add_typer(studies, name="study")
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
 data.command("crop", epilog=data_crop.EXAMPLE)(data_crop.crop)

@@ -1,0 +1,32 @@
+"""Looking into a network without leaving a trace in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def unchanged(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Evaluation mode, frozen weights and fp32 for the block; afterwards the network is as it was found.
+
+    Every part gets its own mode back and every weight its `requires_grad`; BatchNorm's buffers stay as they are in
+    evaluation mode. Frozen, the layers below the one that is asked about record nothing, which saves memory. A
+    caller's autocast, `no_grad` or inference mode does not reach inside.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    learning = [weight for weight in module.parameters() if weight.requires_grad]
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        try:
+            module.eval()
+            for weight in learning:
+                weight.requires_grad_(False)
+            yield
+        finally:
+            for part, mode in modes:
+                part.training = mode
+            for weight in learning:
+                weight.requires_grad_(True)

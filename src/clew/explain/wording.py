@@ -1,0 +1,142 @@
+"""What the explanations show, in plain words made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clew.tickets.verdict import count, percent
+
+ALIKE, UNLIKE = 0.8, 0.5  # Spearman's rank correlation with the dense heatmap: alike from, elsewhere below
+Net = Mapping[str, Any]
+
+
+def headline(found: Mapping[str, Any]) -> str:
+    """Two or three sentences on the shown level (the dense nets alone where there are no tickets)."""
+    dense, name = found["dense"], found["ladder"]["detector"]
+    level = shown_net(found)
+    if level is None:
+        return f"{aimed(dense, f'The dense {name}')} {believed([dense])}".strip()
+    return f"{kept(level)} {aimed(level, 'It', dense)} {believed([level])}".strip()
+
+
+def findings(found: Mapping[str, Any]) -> list[str]:
+    """A sentence for each net and each question that the numbers answer."""
+    levels = list(found["levels"])
+    lines = [kept(one, found["between_seeds"]) for one in levels]
+    lines += [
+        aimed(one, _at(one), None if one is found["dense"] else found["dense"]) for one in (found["dense"], *levels)
+    ]
+    lines += [believed([found["dense"], *levels]), leaning(found)]
+    return [line for line in lines if line]
+
+
+def shown_net(found: Mapping[str, Any]) -> Net | None:
+    """The level that the headline is about."""
+    return next((one for one in found["levels"] if one["level"] == found["shown_level"]), None)
+
+
+def kept(level: Net, between: Mapping[str, Any] | None = None) -> str:
+    """Whether a level looks where its dense reference looks; `between` tells how alike dense nets of two seeds are."""
+    rank, overlap = level["focus"].get("spearman"), level["focus"].get("top_overlap")
+    where = f"At {percent(level['level'])} the ticket"
+    if rank is None:
+        return f"{where} cannot be compared with the dense network: a heatmap of each picture is empty."
+    told = [f"Spearman {short(rank)}"]
+    told += [f"overlap (IoU) of the brightest fifths {short(overlap)}"] if overlap else []
+    told += (
+        [f"two dense networks of other seeds: {short(between['spearman'])}"]
+        if between and between.get("spearman")
+        else []
+    )
+    return f"{where} {_looks(rank)}: {', '.join(told)}."
+
+
+def _looks(rank: Mapping[str, Any]) -> str:
+    if rank["low"] is None:
+        return "was compared with the dense network on too few test clusters to tell where it looks"
+    if rank["low"] >= ALIKE:
+        return "looks where the dense network looks"
+    if rank["high"] < UNLIKE:
+        return "looks elsewhere than the dense network"
+    return (
+        "looks partly where the dense network looks"
+        if rank["low"] >= UNLIKE
+        else "is not shown to look where the dense network looks"
+    )
+
+
+def aimed(net: Net, who: str, dense: Net | None = None) -> str:
+    """How much of the heat lies inside the forged region, beside the region's area; "" where no region is known."""
+    region = net["region"]
+    inside, area = (region or {}).get("energy_inside"), (region or {}).get("area_share")
+    if not inside or inside["value"] is None or not area or area["value"] is None:
+        return ""
+    share, room = inside["value"], f"{100 * area['value']['mean']:.0f} %"
+    against = f" ({_share(dense['region']['energy_inside']['value'])} for the dense network)" if dense else ""
+    told = f"{who} keeps {_share(share)} of its heat inside the forged region{against}, whose area is {room}"
+    return f"{told}: {_beside(net['region_gain'])}."
+
+
+def _beside(minus_area: Mapping[str, Any] | None) -> str:
+    if minus_area is None or minus_area["low"] is None:
+        return "on too few pictures to tell more"
+    if minus_area["low"] > 0:
+        return "more than by chance"
+    return "less than by chance" if minus_area["high"] < 0 else "not shown to be more than by chance"
+
+
+def believed(nets: Sequence[Net]) -> str:
+    """Which nets fail the sanity check, or that none does; "" where it was not made."""
+    checked = [one for one in nets if one["trust"]]
+    if not checked:
+        return ""
+    failing = [f"{_name(one)} ({_failing(one)})" for one in checked if not one["trust"]["sanity"]["passed"]]
+    if failing:
+        which = f"The heatmaps of {_listed(failing)} fail the sanity check"
+        return f"{which}: they are not shown to depend on what was learned."
+    return "The heatmaps pass the sanity check with randomised weights."
+
+
+def _failing(net: Net) -> str:
+    seeds = net["trust"]["sanity"]["seeds"]
+    return f"{sum(not one['passed'] for one in seeds)} of {count(len(seeds), 'seed')}"
+
+
+def leaning(found: Mapping[str, Any]) -> str:
+    """Whether pruned nets are shown to lean more on high frequencies."""
+    bands = found["bands"]
+    levels = [] if bands is None else [one for one in bands["levels"] if one["leans"]]
+    if not levels:
+        return ""
+    more = [percent(one["level"]) for one in levels if one["leans"] == "more"]
+    less = [percent(one["level"]) for one in levels if one["leans"] == "less"]
+    told = [f"more at {_listed(more)}"] if more else []
+    told += [f"less at {_listed(less)}"] if less else []
+    if not told:
+        return "Tickets are not shown to lean more on high frequencies than the dense network at any level."
+    which = "high frequencies (above an eighth of a cycle per pixel)"
+    return f"Tickets lean on {which} {' and '.join(told)} than the dense network."
+
+
+def short(found: Mapping[str, Any]) -> str:
+    """An interval in two decimals: 0.83 [0.80, 0.86], 3 seeds, 200 pictures."""
+    limits = "no interval" if found["low"] is None else f"{found['low']:.2f}, {found['high']:.2f}"
+    return f"{found['mean']:.2f} [{limits}]"
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    limits = "no interval" if found["low"] is None else f"{100 * found['low']:.0f}, {100 * found['high']:.0f}"
+    return f"{100 * found['mean']:.0f} % [{limits}]"
+
+
+def _name(net: Net) -> str:
+    return "the dense network" if net["level"] == 0 else f"the tickets at {percent(net['level'])}"
+
+
+def _at(net: Net) -> str:
+    return "The dense network" if net["level"] == 0 else f"The ticket at {percent(net['level'])}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
