@@ -2,9 +2,11 @@
 
     python benchmarks/results.py            # writes
     python benchmarks/results.py --check    # says whether what is there is what would be written
+    python benchmarks/results.py --explanation out/explanation.json docs/results/cnn5-drawn.json  # takes it
 
-Each JSON there is what one command printed or left: `results.json` of a study, `robustness.json` of a ladder, or what a
-benchmark wrote with --json. The studies are put together: the first paper's claims are judged by all of them.
+Each JSON there is what one command printed or left: `results.json` of a study, `robustness.json` of a ladder, what
+`clew explain` found (shortened), or what a benchmark wrote with --json. The studies are put together: the first paper's
+claims are judged by all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clew.base.files import read_json, write_json
+from clew.reports.explain_markdown import explained_markdown, shortened
 from clew.reports.standalone import standalone
 from clew.reports.study_markdown import claim_text, table_text
 from clew.reports.study_page import panels
@@ -41,7 +45,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--docs", type=Path, default=DOCS)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--explanation", nargs=2, type=Path, metavar=("FROM", "TO"))
     args = parser.parse_args()
+    if args.explanation:
+        whole, short = args.explanation
+        write_json(short, shortened(read_json(whole)))
     stale = []
     for path, text in written(args.docs):
         if args.check:
@@ -109,6 +117,7 @@ def page(
         *(table_text(table, 3) for table in transfer_tables(whole["transfers"])),
         table_text(scope_table(whole["comparisons"]), 2),
         *(robustness(name, one) for name, one in found.items() if "stores" in one and "ladder" in one),
+        explained_markdown({name: one for name, one in found.items() if "shown_level" in one}),
         *(search_cost(name, one) for name, one in found.items() if "plain" in one.get("seconds", {})),
         table_text(cost_table(whole["cells"]), 2),
         table_text(protocol_table([*whole["cells"], *whole["transfers"]]), 2),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from clew.datasets.checks import check_store
     from clew.datasets.cropping import crop_dataset
     from clew.datasets.store import open_store
+    from clew.explain.ladder import explain_ladder
+    from clew.explain.picture import explain_picture
+    from clew.explain.video import explain_video
     from clew.studies.reading import read_study
     from clew.studies.run import run_study
     from clew.tickets.compare import compare
@@ -34,6 +37,9 @@ _HOMES = {
     "compare": "clew.tickets.compare",
     "crop_dataset": "clew.datasets.cropping",
     "evaluate": "clew.tickets.evaluation",
+    "explain_ladder": "clew.explain.ladder",
+    "explain_picture": "clew.explain.picture",
+    "explain_video": "clew.explain.video",
     "find_tickets": "clew.tickets.find",
     "import_weights": "clew.tickets.importing",
     "ladder_robustness": "clew.tickets.evaluation",
@@ -53,6 +59,9 @@ __all__ = [
     "compare",
     "crop_dataset",
     "evaluate",
+    "explain_ladder",
+    "explain_picture",
+    "explain_video",
     "find_tickets",
     "import_weights",
     "ladder_robustness",

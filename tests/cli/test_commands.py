@@ -21,6 +21,7 @@ COMMANDS = {
     ("demo",),
     ("train",),
     ("evaluate",),
+    ("explain",),
     ("import",),
     ("data", "synth"),
     ("data", "crop"),

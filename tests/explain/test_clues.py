@@ -192,6 +192,14 @@ def test_blocks_of_other_halves_share_no_place() -> None:
     assert found.cka[0] < 0.9
 
 
+def test_too_few_pictures_for_a_likeness_of_features_tell_the_rest() -> None:
+    found = clues_of(Halves(twins=True), batches(3))
+    assert np.isfinite(found.cka).all()
+    assert np.isnan(found.debiased).all()
+    assert np.isfinite(found.overlap).all()
+    assert np.isnan(clues_of(Halves(twins=True), batches(1)).cka).all()
+
+
 def test_a_network_of_local_blocks_is_left_as_it_was() -> None:
     net = network(Config("mi_net", 32, options={"backbone": "cnn5", "blocks": 3})).train()
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -151,6 +151,12 @@ def test_what_survives_layer_by_layer(ladder: Any) -> None:
     json.dumps(found, allow_nan=False)
 
 
+def test_the_seeds_that_were_chosen_alone_are_told(ladder: Any) -> None:
+    found = surviving_filters(ladder, seeds=(1,))
+    assert found["dense"]["seeds"] == found["levels"][0]["seeds"] == [1]
+    assert found["levels"][0]["layers"][0]["living"]["n"] == 1
+
+
 def test_frequencies_of_survivors_against_dense_and_against_chance(ladder: Any) -> None:
     found = surviving_filters(ladder)
     (level,) = found["levels"]

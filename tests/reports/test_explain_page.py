@@ -9,9 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 from clew.base.errors import ClewError
-from clew.explain.wording import aimed, headline, kept, leaning
+from clew.explain.wording import aimed, faithful, headline, kept, leaning
 from clew.reports.explain_charts import Level, Line, against_sparsity, removal, ring_bars
+from clew.reports.explain_markdown import explained_markdown, frequency_claim, shortened
 from clew.reports.explain_page import key_figures, write_explain_page
+from clew.reports.study_tables import figure as interval
 from clew.reports.words import limits, number, percent
 from explained_ladders import explained
 
@@ -126,8 +128,31 @@ def test_equal_results_give_equal_bytes_and_a_lost_picture_is_told(done):
         write_explain_page(result, folder)
 
 
+def test_markdown_tells_the_same_numbers_and_judges_the_claim(done):
+    result = copy.deepcopy(done[0])
+    text = explained_markdown({"small": shortened(result)})
+    assert text == explained_markdown({"small": result})
+    assert f"### small\n\n`clew explain`: IMP of {result['ladder']['detector']}" in text
+    assert result["headline"] in text
+    rows = {line.split(" | ")[0][2:]: line for line in text.splitlines() if line.startswith("| ")}
+    level = result["levels"][0]
+    assert interval(level["trust"]["infidelity"]) in rows[percent(level["level"])]
+    assert interval(result["dense"]["trust"]["infidelity"]) in rows["dense"]
+    assert text.count("reliance minus dense") == len(result["levels"])
+    for leans, verdict in (
+        ("more", "*Holds*: holds in 1"),
+        ("less", "*Fails*: fails in 1"),
+        ("not shown", "*Undecided*"),
+    ):
+        for one in result["bands"]["levels"][1:]:
+            one["leans"] = leans
+        assert verdict in frequency_claim({"small": result})
+    assert explained_markdown({}) == ""
+    assert "*Not tested*" in frequency_claim({"quick": {**result, "bands": None}})
+
+
 def figure(mean, half=0.05, n=3):
-    return {"mean": mean, "low": mean - half, "high": mean + half, "n": n, "pictures": 50}
+    return {"mean": mean, "low": mean - half, "high": mean + half, "n": n, "pictures": 50, "clusters": 50}
 
 
 def test_charts_show_each_point_and_leave_out_what_is_not_known():
@@ -166,6 +191,21 @@ def net(level, rank=None, inside=None, gain=None):
 )
 def test_the_words_follow_the_interval(rank, words):
     assert words in kept(net(0.8, rank), None)
+
+
+def test_faithful_where_the_interval_lies_above_chance():
+    def measured(level, deletion, insertion):
+        gains = {"deletion_gain": figure(deletion), "insertion_gain": insertion and figure(insertion)}
+        return {**net(level), "trust": {**gains, "sanity": {"passed": True, "seeds": []}}}
+
+    nets = [measured(0.0, 0.2, 0.02), measured(0.8, 0.04, 0.3)]
+    assert faithful(nets) == (
+        "Removing pixels in the heatmaps' order works better than a random order for the dense network, showing pixels in "
+        "the heatmaps' order works better than a random order for the tickets at 80 %."
+    )
+    assert "for all of these networks" in faithful([measured(0.0, 0.2, None), measured(0.5, 0.1, None)])
+    assert "not shown to find the pixels" in faithful([measured(0.8, 0.04, -0.3)])
+    assert faithful([net(0.5)]) == ""
 
 
 def test_the_headline_in_full():

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from clew.base.errors import ClewError
 from clew.cli.console import Json, finish, progress
-from clew.cli.explain_lines import ladder_lines, picture_lines
+from clew.cli.explain_lines import ladder_lines, picture_lines, video_lines
 from clew.cli.outside import Trust
 from clew.cli.outside import trust as import_trusted
 from clew.cli.tickets_find import numbers
 
 EXAMPLE = (
     "Example: clew explain ladder people-store --sparsity 0.5,0.8 --out explained; "
-    "clew explain ladder/tickets/imp-s0-80.safetensors photo.jpg --out explained-photo"
+    "clew explain ladder/tickets/imp-s0-80.safetensors photo.jpg --out explained-photo; "
+    "clew explain ladder/tickets/imp-s0-80.safetensors clip.mp4 --faces dlib --out explained-clip"
 )
 
 
 def explain(
     source: Annotated[Path, typer.Argument(help="A ladder or a run of 'clew train'; or a ticket file.")],
-    subject: Annotated[Path, typer.Argument(help="Of a ladder a crop store; of a ticket a picture.")],
+    subject: Annotated[Path, typer.Argument(help="Of a ladder a crop store; of a ticket a picture or a video.")],
     out: Annotated[
         Path, typer.Option(help="Folder for heatmaps (kept, never made twice), the page and explanation.json.")
     ],
@@ -41,9 +42,12 @@ def explain(
     target: Annotated[str, typer.Option(help="The class they speak for: fake, predicted, or a class's name.")] = "fake",
     faces: Annotated[
         str,
-        typer.Option(help="Of a picture: dlib, opencv, yunet; none: it is a face crop; auto: as the ticket's crops."),
+        typer.Option(
+            help="Of a picture or video: dlib, opencv, yunet; none: it is a face crop; auto: as the ticket's crops."
+        ),
     ] = "auto",
     model: Annotated[Path | None, typer.Option(help="The face detector's model file (yunet).")] = None,
+    frames: Annotated[int, typer.Option(help="Of a video: so many frames, evenly spaced.")] = 16,
     landmarks: Annotated[
         Path | None, typer.Option(help="Of a ladder: the file of dlib's 68-point predictor, for the facial parts.")
     ] = None,
@@ -54,7 +58,7 @@ def explain(
     """What networks look at, dense and pruned: heatmaps, and whether to believe them. Stopped, it goes on."""
     import_trusted(trust or [])
     if source.is_file() or source.suffix == ".safetensors":
-        _picture(source, subject, out, faces, model, cam, layer, target, json)
+        _media(source, subject, out, faces, model, frames, cam, layer, target, json)
         return
     if subject.is_file():
         raise ClewError(f"{subject} is a file: of a ladder name a crop store; of one of its tickets a picture.")
@@ -82,23 +86,30 @@ def explain(
     finish({**found, "page": str(page)}, json, *ladder_lines(found), "", f"page: {page}")
 
 
-def _picture(
+def _media(
     ticket: Path,
-    picture: Path,
+    subject: Path,
     out: Path,
     faces: str,
     model: Path | None,
+    frames: int,
     cam: str,
     layer: str,
     target: str,
     json: bool,
 ) -> None:
     from clew.explain.picture import explain_picture
+    from clew.explain.video import explain_video
+    from clew.media.videos import is_video
 
-    if picture.is_dir():
-        raise ClewError(f"{picture} is a folder: of a ticket name a picture; of a crop store its whole ladder.")
-    shown = progress()
-    found = explain_picture(
-        ticket, picture, out, faces=faces, model=model, cam=cam, layer=layer, target=target, progress=shown
-    )
+    if subject.is_dir():
+        raise ClewError(
+            f"{subject} is a folder: of a ticket name a picture or a video; of a crop store its whole ladder."
+        )
+    lens: dict[str, Any] = {"cam": cam, "layer": layer, "target": target, "progress": progress()}
+    if is_video(subject):
+        found = explain_video(ticket, subject, out, faces=faces, model=model, frames=frames, **lens)
+        finish(found, json, *video_lines(found, out))
+        return
+    found = explain_picture(ticket, subject, out, faces=faces, model=model, **lens)
     finish(found, json, *picture_lines(found, out))

@@ -57,3 +57,36 @@ def picture_lines(found: Mapping[str, Any], out: Path) -> list[str]:
             f"face {at + 1}: {verdict}, probability of fake {face['probability']:.3f}; {out / face['overlay']}"
         )
     return lines
+
+
+def video_lines(found: Mapping[str, Any], out: Path) -> list[str]:
+    """What was found in a video: words, warnings, then a line for each face with the overview of its frames."""
+    footage = found["footage"]
+    lines = [found["headline"], *(f"warning: {text}" for text in _lacking(footage))]
+    lines.append(f"faces: {found['cropping']['faces']} ({found['cropping']['reason']})")
+    lines.append(f"frames: {len(footage['sampled'])} of {footage['frames']:,}, {footage['duration_s']:.1f} s")
+    for track in found["tracks"]:
+        verdict = "fake" if track["fake"] else "real"
+        low, high = track["least_suspicious"], track["most_suspicious"]
+        whose = "whole frames" if found["cropping"]["faces"] == "none" else f"face {track['track']}"
+        lines.append(
+            f"{whose}: {verdict}, mean probability of fake {track['probability']:.3f} in "
+            f"{counted(len(track['frames']), 'frame')}, {low['probability']:.3f} to {high['probability']:.3f}, highest "
+            f"in frame {high['frame']} at {high['time_s']:.1f} s; {out / track['sheet']}"
+        )
+    return lines
+
+
+def _lacking(footage: Mapping[str, Any]) -> list[str]:
+    """What of a video was not looked at."""
+    told = [f"the video is damaged: {footage['damage']}"] if footage["damage"] else []
+    if footage["unreadable"]:
+        first = footage["unreadable"][0]
+        told.append(
+            f"{counted(len(footage['unreadable']), 'frame')} cannot be read: frame {first['frame']}: {first['reason']}"
+        )
+    if footage["without_face"]:
+        told.append(f"no face was found in {counted(len(footage['without_face']), 'frame')}")
+    if footage["left_out"]:
+        told.append(f"{counted(footage['left_out'], 'face')} beyond the largest 16 of a frame are left out")
+    return told

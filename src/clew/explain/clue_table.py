@@ -43,9 +43,9 @@ class Watched:
 def clue_table(samples: Samples, nets: Sequence[Watched], resamples: int = 1000) -> dict[str, Any]:
     """How alike the n blocks of every level's nets are, on average and pair by pair, and against dense; for JSON.
 
-    `samples` the N pictures that the clues are of; INTERVAL is {"mean", "low", "high", "n", "pictures"} over seeds and
-    clusters, SEEDS one over seeds alone with "seeds": {seed: value}, since a CKA is one number for all pictures; both
-    null where there is none.
+    `samples` the N pictures that the clues are of; INTERVAL is {"mean", "low", "high", "n", "pictures", "clusters"}
+    over seeds and clusters, SEEDS one over seeds alone with "seeds": {seed: value}, since a CKA is one number for all
+    pictures; both null where there is none.
 
         blocks, pairs: [[1, 2], ...], by_chance (overlap of heatmaps that have nothing to do with each other), pictures
         levels: [{method, level, reference: [method, level] or null, mean: PAIR, pairs: [PAIR], minus_dense: PAIR or

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clew.base.errors import ClewError
 from clew.explain.focus import empty, top_overlap
 from clew.explain.heatmaps import heatmaps
-from clew.explain.similarity import FeatureSums
+from clew.explain.similarity import LEAST, FeatureSums
 from clew.explain.unchanged import unchanged
 
 SHARE = 0.2
@@ -28,7 +28,8 @@ class Clues:
 
     `overlap` (P, N) the IoU of the top 20 % of two heatmaps, `energy` (P, N) the intersection of their energies, each
     map's sum 1; NaN where a map is all zero. `cosine` (P, N) of the features, whose axes mean something of their own in
-    each block, so that it tells little; `cka` and `debiased` (P,) of all pictures, which do not depend on the axes.
+    each block, so that it tells little; `cka` and `debiased` (P,) of all pictures, which do not depend on the axes; NaN
+    with fewer pictures than these need.
     """
 
     overlap: NDArray[np.float64]
@@ -122,6 +123,13 @@ def clues_of(module: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Clu
         sums.add(features)
     if sums is None:
         raise ClewError("expected pictures to compare the blocks on; found none.")
-    at = tuple(np.array(pairs_of(sums.blocks)).T)
     overlap, energy, cosine = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    return Clues(overlap, energy, cosine, sums.cka()[at], sums.cka(debiased=True)[at])
+    return Clues(overlap, energy, cosine, _cka(sums, False), _cka(sums, True))
+
+
+def _cka(sums: FeatureSums, debiased: bool) -> NDArray[np.float64]:
+    """The CKA (P,) of the pairs of blocks; NaN with too few pictures, on which all else can still be told."""
+    pairs = pairs_of(sums.blocks)
+    if sums.count < LEAST[debiased]:
+        return np.full(len(pairs), np.nan)
+    return sums.cka(debiased)[tuple(np.array(pairs).T)]

@@ -18,7 +18,7 @@ from clew.tickets.ticket import Ticket
 
 AUTO, NONE, USUAL = "auto", "none", "dlib"
 FINDERS = ("dlib", "opencv", "yunet")
-SCALE = 1.3
+SCALE, WIDEST = 1.3, 4.0
 READY = "as-given"
 MOST = 16
 
@@ -40,16 +40,23 @@ class Cutting:
     reason: str
 
 
-def cutting_for(ticket: Ticket, faces: str = AUTO) -> Cutting:
-    """The way that `faces` names; auto follows the crop protocol that the ticket was trained on."""
+def cutting_for(ticket: Ticket, faces: str = AUTO, what: str = "the picture") -> Cutting:
+    """The way that `faces` names; auto follows the crop protocol that the ticket was trained on.
+
+    `what` is cut, for the reason's words.
+    """
     protocol = str(ticket.header.get("protocol") or "").split(";")[0]
-    told = re.search(r"([\d.]+) times the box", protocol)
-    scale = float(told.group(1)) if told else SCALE
+    told = re.search(r"\b(\d(?:\.\d{1,6})?) times the box", protocol)
+    scale = min(max(float(told.group(1)), 1.0), WIDEST) if told else SCALE
     if faces != AUTO:
         return Cutting(faces, scale, "as asked for")
     name = protocol.partition("-v")[0]
     if name == READY:
-        return Cutting(NONE, scale, "the ticket was trained on ready-made crops, so the picture is taken as one")
+        return Cutting(
+            NONE,
+            scale,
+            f"the ticket was trained on ready-made crops, so {what} is taken as one; --faces dlib finds faces",
+        )
     finder = name if name in FINDERS else USUAL
     return Cutting(finder, scale, f"the ticket was trained on crops made as '{protocol}'")
 

@@ -115,10 +115,11 @@ def _clues(seen: Seen, member: Member, dense: Member) -> Clues:
 
 
 def filters(nets: Nets, progress: Progress) -> dict[str, Any] | None:
-    """The `surviving_filters` of the explained method; None of a ladder that has dense nets alone."""
+    """The `surviving_filters` of the explained method and seeds; None of a ladder that has dense nets alone."""
     if not nets.levels:
         return None
-    return surviving_filters(nets.ladder, (nets.method,), [one.model.level for one in nets.levels], progress)
+    levels = [one.model.level for one in nets.levels]
+    return surviving_filters(nets.ladder, (nets.method,), levels, progress, nets.seeds)
 
 
 def flips(seen: Seen, own: bool) -> dict[str, Any] | None:

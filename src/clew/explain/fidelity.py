@@ -34,7 +34,8 @@ def infidelity(module: nn.Module, images: Tensor, targets: Tensor, maps: Tensor,
     check_maps(images, targets, maps)
     with unchanged(module, images.device), torch.no_grad():
         squares = _squares(images.shape[2], images.shape[3], generator).to(images.device)
-        scaled = maps.to(images.device).float() / maps.abs().amax((1, 2), keepdim=True).clamp(min=1e-30)
+        own = maps.to(images.device).float()
+        scaled = own / own.abs().amax((1, 2), keepdim=True).clamp(min=1e-30)
         wanted, at_once = targets.to(images.device), _at_once(SQUARES)
         pieces = zip(images.float().split(at_once), wanted.split(at_once), scaled.split(at_once), strict=True)
         return np.concatenate([_unforetold(module, *piece, squares) for piece in pieces])

@@ -53,7 +53,7 @@ def highest(maps: ArrayLike, counts: ArrayLike) -> NDArray[np.bool_]:
     A map with fewer positive pixels has fewer: zeros are in no top, else two nearly empty maps would agree.
     """
     values = positive(maps)
-    flat = values.reshape(len(values), -1)
+    flat = _flat(values)
     ranks = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1, kind="stable")
     return ((ranks < np.reshape(counts, (-1, 1))) & (flat > 0)).reshape(values.shape)
 
@@ -80,7 +80,7 @@ def spearman(dense: ArrayLike, ticket: ArrayLike) -> NDArray[np.float64]:
     """Spearman's rank correlation of the pixels, equal ones with their mean rank; nan where a map is constant."""
     from scipy.stats import rankdata
 
-    ranks = (rankdata(x.reshape(len(x), -1), axis=1) for x in _pair(dense, ticket))
+    ranks = (rankdata(_flat(x), axis=1) for x in _pair(dense, ticket))
     a, b = (x - x.mean(axis=1, keepdims=True) for x in ranks)
     found = _ratio((a * b).sum(axis=1), np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)))
     return np.clip(found, -1.0, 1.0)
@@ -133,6 +133,11 @@ def _pair(dense: ArrayLike, ticket: ArrayLike) -> tuple[Maps, Maps]:
     if a.shape != b.shape:
         raise ClewError(f"heatmaps of the same pictures have one shape, found {a.shape} and {b.shape}.")
     return a, b
+
+
+def _flat(maps: Maps) -> Maps:
+    """Maps (N, h, w) as rows (N, h w), N may be 0."""
+    return maps.reshape(len(maps), maps.shape[1] * maps.shape[2])
 
 
 def _norm(maps: Maps) -> NDArray[np.float64]:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from clew.base.progress import Task
 from clew.explain.facial_parts import PARTS, part_energy
-from clew.explain.focus import FOCUS
+from clew.explain.focus import FOCUS, empty
 from clew.explain.heatmaps import upsampled
-from clew.explain.means import Figure, Values, figure, rows_of
+from clew.explain.means import Figure, Values, figure, figure_of_pairs, rows_of
 from clew.explain.parts_of_faces import MasksOf
 from clew.explain.regions import REGION
 from clew.explain.seen import Seen
 from clew.explain.shelf import Maps
 from clew.tickets.evaluation.models import Model
 
-CHUNK = 128
+CHUNK, MOST_PIXELS = 128, 2**20  # pictures that are measured at once, and pixels of them
 LIMITS = {  # where a measure can lie; without an entry anywhere
     "distance": (0.0, np.inf),
     "relative_distance": (0.0, np.inf),
@@ -45,20 +45,14 @@ def focus_kept(seen: Seen, level: Model, reference: Model, task: Task) -> dict[s
 def between_seeds(seen: Seen, task: Task) -> dict[str, Figure | None] | None:
     """The same between the dense nets of two seeds: how alike two trainings of one network look. None for one seed.
 
-    Every pair of seeds counts as one; they share seeds, so that the interval is only about right.
+    Means over all pairs of seeds, see `figure_of_pairs`.
     """
     heat, labels = seen.heat(seen.nets.dense), seen.nets.seeds
     pairs = list(combinations(range(len(labels)), 2))
     if not pairs or seen.lens.target.number is None:  # predicted classes differ from seed to seed
         return None
     values = _focus(seen, [(heat[one], heat[other]) for one, other in pairs], task)
-    found = {}
-    for name, by_pair in values.items():
-        by_seed = np.stack(
-            [_mean([by_pair[at] for at, pair in enumerate(pairs) if seed in pair]) for seed in range(len(labels))]
-        )
-        found[name] = figure(seen.bench, by_seed, limits_of(name))
-    return found
+    return {name: figure_of_pairs(seen.bench, found, pairs, limits_of(name)) for name, found in values.items()}
 
 
 def limits_of(name: str) -> tuple[float, float]:
@@ -66,18 +60,10 @@ def limits_of(name: str) -> tuple[float, float]:
     return LIMITS.get(name, SHARE)
 
 
-def _mean(parts: Sequence[Values]) -> Values:
-    """The mean by picture over values that are not NaN; NaN where all are."""
-    stacked = np.stack(parts)
-    known = np.isfinite(stacked)
-    total = np.where(known, stacked, 0.0).sum(0)
-    return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
-
-
 def _focus(seen: Seen, pairs: Sequence[Compared], task: Task) -> dict[str, Values]:
     found = []
     for dense, ticket in pairs:
-        found.append(_in_chunks(len(seen.subject), partial(_compare, dense, ticket)))
+        found.append(_in_chunks(len(seen.subject), _pixels(dense), partial(_compare, dense, ticket)))
         task.advance(len(seen.subject))
     return {name: np.stack([one[name] for one in found]) for name in FOCUS}
 
@@ -87,9 +73,15 @@ def _compare(dense: Maps, ticket: Maps, part: slice) -> dict[str, NDArray[np.flo
     return {name: measure.function(one, other) for name, measure in FOCUS.items()}
 
 
-def _in_chunks(count: int, measured: Chunked) -> dict[str, NDArray[np.float64]]:
-    parts = [measured(slice(start, min(start + CHUNK, count))) for start in range(0, count, CHUNK)]
+def _in_chunks(count: int, pixels: int, measured: Chunked) -> dict[str, NDArray[np.float64]]:
+    """What is measured on `count` pictures of so many pixels, a few at a time: memory does not grow with either."""
+    step = max(1, min(CHUNK, MOST_PIXELS // pixels))
+    parts = [measured(slice(start, min(start + step, count))) for start in range(0, count, step)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _pixels(maps: Maps) -> int:
+    return maps.shape[1] * maps.shape[2]
 
 
 def region_values(seen: Seen, model: Model, task: Task) -> dict[str, Values]:
@@ -103,7 +95,7 @@ def region_values(seen: Seen, model: Model, task: Task) -> dict[str, Values]:
 
     found = []
     for maps in seen.heat(model):
-        found.append(_in_chunks(len(known), partial(measured, maps)))
+        found.append(_in_chunks(len(known), seen.subject.size**2, partial(measured, maps)))
         task.advance(len(seen.subject))
     return {name: np.stack([one[name] for one in found]) for name in REGION}
 
@@ -127,7 +119,7 @@ def part_figures(seen: Seen, model: Model, masks_of: MasksOf, task: Task) -> dic
 
     found = []
     for maps in seen.heat(model):
-        found.append(_in_chunks(len(seen.subject), partial(measured, maps))["parts"])
+        found.append(_in_chunks(len(seen.subject), seen.subject.size**2, partial(measured, maps))["parts"])
         task.advance(len(seen.subject))
     shares = np.stack(found)
     return {name: figure(seen.bench, shares[..., at], SHARE) for at, name in enumerate(PARTS)}
@@ -135,8 +127,12 @@ def part_figures(seen: Seen, model: Model, masks_of: MasksOf, task: Task) -> dic
 
 def empty_share(seen: Seen, model: Model) -> Figure | None:
     """The share of pictures whose heatmap holds nothing but zeros: what cannot be measured."""
-    empty = np.stack([~(np.asarray(maps).reshape(len(maps), -1) > 0).any(axis=1) for maps in seen.heat(model)])
-    return figure(seen.bench, empty.astype(np.float64), SHARE)
+
+    def measured(maps: Maps, part: slice) -> dict[str, NDArray[np.float64]]:
+        return {"empty": empty(maps[part]).astype(np.float64)}
+
+    found = [_in_chunks(len(maps), _pixels(maps), partial(measured, maps))["empty"] for maps in seen.heat(model)]
+    return figure(seen.bench, np.stack(found), SHARE)
 
 
 def _large(maps: Maps, size: int) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from clew.media.pictures import Picture, encode_jpeg
 FOLDER, QUALITY, THRESHOLD = "gallery", 90, 0.5
 FLIPPED = "The verdict flips"
 GROUPS = ((FLIPPED, 4), ("Fakes", 4), ("Reals", 4))
+OWN = re.compile(r"[0-9a-f]{12}-(picture|[0-9.e+-]+)\.jpg")  # the names that this module gives
 Column = tuple[float, NDArray[np.float64], Maps]  # the level (0: dense), fake probability (N,), heatmaps (N, h, w)
 
 
@@ -51,11 +53,11 @@ def gallery(out: Path, subject: Subject, seed: int, columns: Sequence[Column], s
 
 
 def _sweep(out: Path, groups: Sequence[Mapping[str, Any]]) -> None:
-    """Removes what an earlier gallery left in the folder."""
+    """Removes what an earlier gallery left in the folder; pictures that are none of its own stay."""
     rows = [row for group in groups for row in group["rows"]]
     used = {row["picture"] for row in rows} | {cell["overlay"] for row in rows for cell in row["cells"]}
     for path in (out / FOLDER).glob("*.jpg"):
-        if f"{FOLDER}/{path.name}" not in used:
+        if OWN.fullmatch(path.name) and f"{FOLDER}/{path.name}" not in used:
             path.unlink()
 
 

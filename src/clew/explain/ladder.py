@@ -55,7 +55,7 @@ def explain_ladder(
     `explanation.json` and the gallery's pictures are written there. Raises ClewError before any work for what cannot
     be opened or explained.
 
-    The result, as it stands in JSON; a FIGURE is {"mean","low","high","n","pictures"} (90 %, n seeds) or null:
+    The result, as it stands in JSON; FIGURE is {"mean","low","high","n","pictures","clusters"} (90 %, n seeds) or null:
 
         format, headline, findings: [text], warnings: [text], split, resamples, shown_level (null: dense alone)
         heatmaps: {method, layer, target, side: [h, w]}, counts: {limit, slow_limit, slow (pictures) or null}

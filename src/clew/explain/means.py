@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.tickets.evaluation.bench import Bench, resampled_estimate
+from clew.tickets.verdict import MINIMUM_CLUSTERS, MINIMUM_SEEDS
 from clew.training.intervals import Estimate
 from clew.training.metrics import Array
 
@@ -21,20 +23,69 @@ ANYWHERE = (-math.inf, math.inf)
 def figure(bench: Bench, values: Values, limits: tuple[float, float] = ANYWHERE) -> Figure | None:
     """The mean over pictures of values (S, N) by seed, NaN where there is none, as an interval for JSON.
 
-    {"mean", "low", "high", "n" (seeds), "pictures" (those with a value for any seed)}: the two-way scheme of every
-    table, over seeds and the clusters of these pictures; within a seed the mean is over its own values. Ends are kept
-    within `limits`, where such a number can lie. None where no picture has a value.
+    {"mean", "low", "high", "n" (seeds), "pictures" (those with a value for any seed), "clusters" (of these)}: the
+    two-way scheme of every table, over seeds and the clusters of these pictures; within a seed the mean is over its own
+    values. Ends are kept within `limits`, where such a number can lie. None where no picture has a value.
     """
-    known = np.isfinite(values)
-    seeds, rows = np.flatnonzero(known.any(axis=1)), np.asarray(known.any(axis=0))
+    seeds = np.flatnonzero(np.isfinite(values).any(axis=1))
     if not len(seeds):
         return None
-    few = replace(bench.only(rows), seeds=tuple(bench.seeds[at] for at in seeds))
-    kept, filled = known[seeds][:, rows], np.where(known, values, 0.0)[seeds][:, rows]
-    estimate = resampled_estimate(few, filled.sum(1) / kept.sum(1), lambda weights: _means(weights, filled, kept))
-    found = _defined(estimate).interval(few.counted)
+    few, estimate = _estimated(bench, tuple(bench.seeds[at] for at in seeds), values[seeds])
+    return _told(few, estimate, limits)
+
+
+def claimed(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """The interval of a figure that may carry a claim; None of one on fewer than 3 seeds or 40 clusters."""
+    if found is None or found["low"] is None or found["high"] is None:
+        return None
+    enough = found["n"] >= MINIMUM_SEEDS and found["clusters"] >= MINIMUM_CLUSTERS
+    return (found["low"], found["high"]) if enough else None
+
+
+def figure_of_pairs(
+    bench: Bench, values: Values, pairs: Sequence[tuple[int, int]], limits: tuple[float, float] = ANYWHERE
+) -> Figure | None:
+    """The mean over pairs of S seeds of values (P, N), a row for each of `pairs`, as `figure` tells it.
+
+    Pairs share seeds, so that their spread is no measure of what other seeds would give: the spread over seeds is that
+    of the jackknife's pseudo-values, S times the mean over all pairs less S - 1 times the mean over those without a
+    seed (Arvesen, Ann. Math. Stat. 40, 1969). A single pair counts as one (n = 1). Seeds without any value are left
+    out; None where a pair of the others has none.
+    """
+    known = np.asarray(np.isfinite(values).any(axis=1))
+    seeds = sorted({seed for pair, some in zip(pairs, known, strict=True) if some for seed in pair})
+    kept = [at for at, pair in enumerate(pairs) if set(pair) <= set(seeds)]
+    if not kept or not known[kept].all():
+        return None
+    few, estimate = _estimated(bench, tuple(range(len(kept))), values[kept])
+    return _told(few, _by_seed(estimate, [pairs[at] for at in kept], seeds), limits)
+
+
+def _by_seed(estimate: Estimate, pairs: Sequence[tuple[int, int]], seeds: Sequence[int]) -> Estimate:
+    """The jackknife's pseudo-values by seed of an estimate by pair: of the same mean; a single pair stays."""
+    count = len(seeds)
+    if count < 3:
+        return estimate
+    inside = np.array([[seed in pair for pair in pairs] for seed in seeds], np.float64)  # (S, P)
+    turn = (2 * inside - 2 / (count - 1)) / (count - 2)
+    return Estimate(tuple(seeds), turn @ estimate.values, estimate.resampled @ turn.T)
+
+
+def _estimated(bench: Bench, rows: tuple[int, ...], values: Values) -> tuple[Bench, Estimate]:
+    """The estimate of values (M, N), each of the M `rows` with a value, and the bench of the pictures that have any."""
+    known = np.isfinite(values)
+    few = replace(bench.only(np.asarray(known.any(axis=0))), seeds=rows)
+    kept = known[:, known.any(axis=0)]
+    filled = np.where(known, values, 0.0)[:, known.any(axis=0)]
+    found = resampled_estimate(few, filled.sum(1) / kept.sum(1), lambda weights: _means(weights, filled, kept))
+    return few, _defined(found)
+
+
+def _told(few: Bench, estimate: Estimate, limits: tuple[float, float]) -> Figure:
+    found = estimate.interval(few.counted)
     ends = [None if end is None else float(np.clip(end, *limits)) for end in (found.low, found.high)]
-    return {"mean": found.mean, "low": ends[0], "high": ends[1], "n": found.n, "pictures": int(rows.sum())}
+    counts = {"n": found.n, "pictures": len(few.labels), "clusters": few.counted}
+    return {"mean": found.mean, "low": ends[0], "high": ends[1], **counts}
 
 
 def _means(weights: Array, filled: Values, kept: NDArray[np.bool_]) -> Values:

@@ -12,27 +12,32 @@ from numpy.typing import NDArray
 
 from clew.base.progress import Progress
 from clew.datasets.store import CropStore
-from clew.explain.facial_parts import SCALE, Masks, canonical_parts, parts_of
+from clew.explain.facial_parts import FINDERS, SCALE, Masks, canonical_parts, parts_of
 from clew.explain.landmarks import Landmarks
 from clew.explain.subject import Subject
 
-GIVEN = "as-given"
+GIVEN, USUAL = "as-given", "dlib"
 MasksOf = Callable[[NDArray[np.int64]], Masks]
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How crops were cut around faces: `scale` times the box; `known` False: ready-made ones, taken to be the usual."""
+    """How crops were cut around faces: `scale` times the box of the face detector `finder`.
+
+    `known` False: ready-made crops, or boxes that came with the dataset, taken to be the usual ones.
+    """
 
     scale: float
     known: bool
+    finder: str = USUAL
 
 
 def framing_of(store: CropStore) -> Framing:
     """The framing of a store's crops, from its protocol."""
     protocol = store.facts["protocol"]
-    known = str(protocol["name"]) != GIVEN
-    return Framing(float(protocol.get("scale", SCALE)) if known else SCALE, known)
+    name = str(protocol["name"])
+    scale = SCALE if name == GIVEN else float(protocol.get("scale", SCALE))
+    return Framing(scale, True, name) if name in FINDERS else Framing(scale, False)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def face_parts(subject: Subject, landmarks: Landmarks | None, progress: Progress
     """The parts by the 68 points that `landmarks` finds in each crop; None: canonical ones for the crops' framing."""
     framing = framing_of(subject.store)
     if landmarks is None:
-        masks = canonical_parts(subject.size, framing.scale)
+        masks = canonical_parts(subject.size, framing.scale, framing.finder)
         return FaceParts(framing, "", lambda positions: masks)
     points = np.empty((len(subject), 68, 2))
     with progress.task("landmarks", len(subject)) as task:

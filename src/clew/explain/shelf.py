@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,18 +32,20 @@ class Shelf:
         """Nobody else writes here meanwhile; what killed ones left unfinished goes. Raises ClewError otherwise."""
         if self.out.exists() and not self.out.is_dir():
             raise ClewError(f"{self.out} is a file, not a folder: choose another --out.")
-        with clear_errors(self.out):
-            self.out.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = FileLock(self.out / LOCK).acquire(timeout=0)
-        except Timeout:
-            raise ClewError(
-                f"{self.out}: another 'clew explain' is at work there; wait for it, or choose another --out."
-            ) from None
-        with lock:
+        with self._lock():
             for kind in (MAPS, MEASURES):
                 sweep_temporaries(self.out / kind)
             yield
+
+    def _lock(self) -> AbstractContextManager[Any]:
+        with clear_errors(self.out):
+            self.out.mkdir(parents=True, exist_ok=True)
+            try:
+                return FileLock(self.out / LOCK).acquire(timeout=0)
+            except Timeout:
+                raise ClewError(
+                    f"{self.out}: another 'clew explain' is at work there; wait for it, or choose another --out."
+                ) from None
 
     def maps(self, name: str, key: Any, count: int, make: Callable[[], Iterator[Maps]]) -> Maps:
         """Heatmaps (N, h, w), N = `count`, as a memory map; `make` gives them in batches when they are not there."""

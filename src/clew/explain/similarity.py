@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from clew.base.errors import ClewError
 
+LEAST = {False: 2, True: 4}  # pictures, plain and debiased
 MOST_WIDTH = 2**14  # of all blocks together: their sums take 2 GB
 
 
@@ -51,7 +52,7 @@ class FeatureSums:
         HSIC (Song et al. 2012) instead, which is 0 on average there and may be negative. Raises ClewError with too few
         pictures: 2, debiased 4.
         """
-        least = 4 if debiased else 2
+        least = LEAST[debiased]
         if self.count < least:
             raise ClewError(f"similarity of features needs {least} pictures or more; found {self.count}.")
         hsic = self._unbiased() if debiased else self._centred()

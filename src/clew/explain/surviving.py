@@ -31,11 +31,12 @@ def surviving_filters(
     methods: Sequence[str] = (),
     levels: Sequence[float] = (),
     progress: Progress = SILENT,
+    seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Filters of a ladder's dense nets and levels, layer by layer, from its tickets alone; for JSON.
 
-    `methods` (imp, random-of-imp; none: all but controls) and `levels` (none: all) choose. SEEDS is {"mean", "low",
-    "high", "n", "seeds": {seed: value}} or null: an interval over seeds alone, for no picture is looked at.
+    `methods` (imp, random-of-imp; none: all but controls), `levels` and `seeds` (none: all) choose. SEEDS is {"mean",
+    "low", "high", "n", "seeds": {seed: value}} or null: an interval over seeds alone, for no picture is looked at.
 
         grid, flat (the high share of a filter that passes all alike), rings: [{low, high}] in cycles per pixel
         layers: [{name, filters, inputs, kernel: [h, w] or null}], in the network's order
@@ -55,15 +56,16 @@ def surviving_filters(
     """
     side = side_by_side(ladder, methods, levels)
     first = side.dense.members[0].ticket().content
-    with progress.task("filters", sum(len(model.members) for model in _each(side.dense, side.levels))) as task:
+    steps = sum(len(_chosen(model, seeds)) for model in _each(side.dense, side.levels))
+    with progress.task("filters", steps) as task:
         dense = {}
-        for member in side.dense.members:
+        for member in _chosen(side.dense, seeds):
             dense[member.seed] = _own(member.ticket().content)
             task.advance(1, member.path.stem)
         found = []
         for one in side.levels:
             numbers = {}
-            for member in one.model.members:
+            for member in _chosen(one.model, seeds):
                 numbers[member.seed] = _against(member, _of_seed(one.reference, member.seed))
                 task.advance(1, member.path.stem)
             found.append({**_level_facts(one), **_told(numbers, first.mask)})
@@ -89,6 +91,11 @@ def kept_inputs(kept: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _each(dense: Model, levels: Sequence[Compared]) -> list[Model]:
     return [dense, *(one.model for one in levels)]
+
+
+def _chosen(model: Model, seeds: Sequence[int]) -> list[Member]:
+    """The members of these seeds (none: all)."""
+    return [member for member in model.members if not seeds or member.seed in seeds]
 
 
 def _of_seed(model: Model, seed: int) -> Member | None:

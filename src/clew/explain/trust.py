@@ -60,7 +60,7 @@ def _mean(curves_by_seed: Sequence[Sequence[float] | None]) -> list[float] | Non
 def _of_ticket(seen: Seen, member: Member, shelf: Shelf, task: Task) -> dict[str, Any]:
     """Per-picture numbers of one ticket, NaN for an empty heatmap; kept on the shelf, where NaN stands as null."""
     dense, slow = seen.nets.dense_of(member.seed), seen.subject.slow
-    key = [member.seal, *seen.subject.key, slow.tolist(), *seen.lens.key(dense)]
+    key = [member.seal, *seen.subject.key, slow.tolist(), *seen.lens.key(dense), spread_out(slow).tolist()]
     made = shelf.measure(f"trust-{member.path.stem}", key, lambda: _measured(seen, member))
     task.advance(len(slow), member.path.stem)
     return {name: _numbers(one) if isinstance(one, list) else one for name, one in made.items()}
@@ -100,9 +100,16 @@ def _plain(values: NDArray[np.float64]) -> list[float | None]:
     return [float(one) if np.isfinite(one) else None for one in values]
 
 
+def spread_out(positions: NDArray[np.int64], most: int = 2 * BATCH) -> NDArray[np.int64]:
+    """At most so many of positions in order, evenly over all of them: stores hold one class after the other."""
+    if len(positions) <= most:
+        return positions
+    return positions[np.arange(most) * len(positions) // most]
+
+
 def _checked(seen: Seen, member: Member, net: torch.nn.Module) -> dict[str, Any]:
-    """The sanity check on the slow pictures, as many at once as a batch of heatmaps has."""
-    positions = seen.subject.slow[: 2 * BATCH]
+    """The sanity check on some of the slow pictures, as many at once as a batch of heatmaps has."""
+    positions = spread_out(seen.subject.slow)
     images = seen.subject.images(positions).to(member.choices.device)
     targets = torch.from_numpy(seen.targets[member.seed][positions]).to(member.choices.device)
     layer = seen.lens.target.layer(seen.lens.layer)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clew.tickets.verdict import count, percent
+from clew.explain.means import claimed
+from clew.tickets.verdict import MINIMUM_SEEDS, count, percent
 
 ALIKE, UNLIKE = 0.8, 0.5  # Spearman's rank correlation with the dense heatmap: alike from, elsewhere below
 Net = Mapping[str, Any]
 
 
 def headline(found: Mapping[str, Any]) -> str:
-    """Two or three sentences on the shown level (the dense nets alone where there are no tickets)."""
+    """A few sentences on the shown level (the dense nets alone where there are no tickets)."""
     dense, name = found["dense"], found["ladder"]["detector"]
     level = shown_net(found)
     if level is None:
-        return f"{aimed(dense, f'The dense {name}')} {believed([dense])}".strip()
-    return f"{kept(level)} {aimed(level, 'It', dense)} {believed([level])}".strip()
+        told = [aimed(dense, f"The dense {name}"), believed([dense]), faithful([dense])]
+    else:
+        told = [kept(level), aimed(level, "It", dense), believed([dense, level]), faithful([level])]
+    return " ".join(text for text in told if text)
 
 
 def findings(found: Mapping[str, Any]) -> list[str]:
@@ -27,7 +30,7 @@ def findings(found: Mapping[str, Any]) -> list[str]:
     lines += [
         aimed(one, _at(one), None if one is found["dense"] else found["dense"]) for one in (found["dense"], *levels)
     ]
-    lines += [believed([found["dense"], *levels]), leaning(found)]
+    lines += [believed([found["dense"], *levels]), faithful([found["dense"], *levels]), leaning(found)]
     return [line for line in lines if line]
 
 
@@ -53,17 +56,23 @@ def kept(level: Net, between: Mapping[str, Any] | None = None) -> str:
 
 
 def _looks(rank: Mapping[str, Any]) -> str:
-    if rank["low"] is None:
-        return "was compared with the dense network on too few test clusters to tell where it looks"
-    if rank["low"] >= ALIKE:
+    ends = claimed(rank)
+    if ends is None:
+        return f"was compared with the dense network on {_few(rank)} to tell where it looks"
+    low, high = ends
+    if low >= ALIKE:
         return "looks where the dense network looks"
-    if rank["high"] < UNLIKE:
+    if high < UNLIKE:
         return "looks elsewhere than the dense network"
     return (
         "looks partly where the dense network looks"
-        if rank["low"] >= UNLIKE
+        if low >= UNLIKE
         else "is not shown to look where the dense network looks"
     )
+
+
+def _few(found: Mapping[str, Any]) -> str:
+    return "too few seeds" if found["n"] < MINIMUM_SEEDS else "too few test clusters"
 
 
 def aimed(net: Net, who: str, dense: Net | None = None) -> str:
@@ -73,17 +82,19 @@ def aimed(net: Net, who: str, dense: Net | None = None) -> str:
     if not inside or inside["value"] is None or not area or area["value"] is None:
         return ""
     share, room = inside["value"], f"{100 * area['value']['mean']:.0f} %"
-    against = f" ({_share(dense['region']['energy_inside']['value'])} for the dense network)" if dense else ""
+    other = dense["region"]["energy_inside"]["value"] if dense else None
+    against = f" ({_share(other)} for the dense network)" if other else ""
     told = f"{who} keeps {_share(share)} of its heat inside the forged region{against}, whose area is {room}"
     return f"{told}: {_beside(net['region_gain'])}."
 
 
 def _beside(minus_area: Mapping[str, Any] | None) -> str:
-    if minus_area is None or minus_area["low"] is None:
-        return "on too few pictures to tell more"
-    if minus_area["low"] > 0:
+    ends = claimed(minus_area)
+    if minus_area is None or ends is None:
+        return f"on {_few(minus_area) if minus_area else 'too few pictures'} to tell more"
+    if ends[0] > 0:
         return "more than by chance"
-    return "less than by chance" if minus_area["high"] < 0 else "not shown to be more than by chance"
+    return "less than by chance" if ends[1] < 0 else "not shown to be more than by chance"
 
 
 def believed(nets: Sequence[Net]) -> str:
@@ -101,6 +112,25 @@ def believed(nets: Sequence[Net]) -> str:
 def _failing(net: Net) -> str:
     seeds = net["trust"]["sanity"]["seeds"]
     return f"{sum(not one['passed'] for one in seeds)} of {count(len(seeds), 'seed')}"
+
+
+def faithful(nets: Sequence[Net]) -> str:
+    """Which nets' heatmaps find the pixels that decide better than a random order; "" where it was not measured."""
+    measured = [one for one in nets if one["trust"]]
+    if not measured:
+        return ""
+    told = []
+    for name, verb in (("deletion", "removing"), ("insertion", "showing")):
+        gains = [(one, one["trust"][f"{name}_gain"]) for one in measured]
+        better = [_name(one) for one, gain in gains if (ends := claimed(gain)) and ends[0] > 0]
+        if len(better) == len(measured) > 1:
+            better = ["all of these networks"]
+        if better:
+            told.append(f"{verb} pixels in the heatmaps' order works better than a random order for {_listed(better)}")
+    if not told:
+        return "The heatmaps are not shown to find the pixels that decide better than a random order does."
+    text = ", ".join(told)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def leaning(found: Mapping[str, Any]) -> str:

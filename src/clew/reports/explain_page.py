@@ -14,6 +14,7 @@ from markupsafe import Markup
 from clew.base.errors import ClewError
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
+from clew.explain.means import claimed
 from clew.explain.overlay import colour_stops
 from clew.reports import words
 from clew.reports.explain_panels import band_panels, clue_panels, focus_panels, region_panels, trust_panels
@@ -98,16 +99,13 @@ def _figure(label: str, one: Mapping[str, Any] | None) -> Figure:
 
 def _inside(name: str, net: Mapping[str, Any]) -> Figure:
     """The heat inside the region, green where it is shown to be more than the region's share of the picture."""
-    inside, area, gain = (
-        net["region"]["energy_inside"]["value"],
-        net["region"]["area_share"]["value"],
-        net["region_gain"],
-    )
+    inside, area = (net["region"][key]["value"] for key in ("energy_inside", "area_share"))
     label = f"Heat inside the forged region, {name}"
     if inside is None or area is None:
         return _figure(label, None)
     counts = f"region: {words.percent(area['mean'])} of the picture; n = {words.counted(inside['n'], 'seed')}"
-    tone = "good" if gain and gain["low"] is not None and gain["low"] > 0 else "open"
+    ends = claimed(net["region_gain"])
+    tone = "good" if ends and ends[0] > 0 else "open"
     return Figure(label, words.percent(inside["mean"]), words.limits(inside), counts, tone)
 
 

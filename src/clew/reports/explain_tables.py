@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clew.explain.means import claimed
 from clew.reports.words import NONE, limits, number, percent, spoken, whole
 
 Result = Mapping[str, Any]
@@ -121,9 +122,8 @@ def accuracy_rows(result: Result) -> dict[str, Any] | None:
     levels = sorted(flips["levels"], key=lambda one: one["level"])
     rows = []
     for at, group in enumerate(levels[0]["groups"]):
-        cells = [
-            _cell(one["groups"][at]["minus_dense"], 3, True, _kind(one["groups"][at]["minus_dense"])) for one in levels
-        ]
+        found = [one["groups"][at] for one in levels]
+        cells = [_cell(one["minus_dense"], 3, True, _kind(one["minus_dense"], one["clusters"])) for one in found]
         rows.append((group["name"], whole(group["rows"]), _cell(group["dense"]), cells))
     return {
         "unit": flips["unit"],
@@ -134,8 +134,9 @@ def accuracy_rows(result: Result) -> dict[str, Any] | None:
     }
 
 
-def _kind(found: Figure | None) -> str:
-    return "fails" if found is not None and found["high"] is not None and found["high"] < 0 else ""
+def _kind(found: Figure | None, clusters: int) -> str:
+    ends = claimed({**found, "clusters": clusters}) if found else None
+    return "fails" if ends and ends[1] < 0 else ""
 
 
 def flip_lists(result: Result) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ that are still held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -30,11 +30,13 @@ def faces_in_video(
     detector: FaceDetector,
     settings: FollowSettings = _DEFAULT,
     threads: int = 1,
+    seen: Callable[[], None] = lambda: None,
 ) -> Iterator[FrameFaces]:
     """The wanted frames in increasing order, each with its faces; those that cannot be read have none and a reason.
 
     Few frames are held at a time, however long the video is. With two threads or more the next frames are decoded
-    meanwhile; the faces are the same. Raises ClewError naming the file when nothing of it can be read.
+    meanwhile; the faces are the same. `seen` is called after each frame: they are given in groups, with pauses.
+    Raises ClewError naming the file when nothing of it can be read.
     """
     wanted = sorted(set(indices))
     decode = partial(decode_frames, path, wanted, threads)
@@ -42,6 +44,7 @@ def faces_in_video(
     follower = Follower(detector, settings, len(wanted))
     for frame in frames:
         follower.see(frame)
+        seen()
         if follower.full:
             yield from follower.told()
     yield from follower.told()
