@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
@@ -61,3 +62,8 @@ def refused(*words: object) -> str:
     assert (found.out, len(lines)) == ("", 1), found
     assert lines[0].startswith("error: ")
     return lines[0]
+
+
+def heed_ctrl_c() -> None:
+    """For `preexec_fn`: what runs in the background inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

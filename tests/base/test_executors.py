@@ -9,6 +9,7 @@ import pytest
 from clew.base.errors import ClewError
 from clew.base.executors import LocalExecutor
 from clew.base.jobs import Agenda, Job, Outcome, chain_weights
+from command_line import heed_ctrl_c
 
 
 def add(folder, name, needs, report):
@@ -181,7 +182,7 @@ if __name__ == "__main__":
 def test_workers_end_with_a_parent_that_alone_is_stopped(end, tmp_path):
     script, note = tmp_path / "sleeper.py", tmp_path / "pid"
     script.write_text(SLEEPER)
-    parent = subprocess.Popen([sys.executable, str(script), str(note)])
+    parent = subprocess.Popen([sys.executable, str(script), str(note)], preexec_fn=heed_ctrl_c)
     deadline = time.monotonic() + 120
     while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)

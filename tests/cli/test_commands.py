@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from clew.cli.main import app
 from clew.tickets.ladder import LADDER
-from command_line import ended
+from command_line import ended, heed_ctrl_c
 
 COMMANDS = {
     ("demo",),
@@ -174,13 +175,20 @@ def test_wrong_usage_is_exit_code_2():
 def test_ctrl_c_says_that_nothing_is_lost(store_path, tmp_path):
     words = ["tickets", "find", store_path, *SMALL, "--epochs", "5000", "--patience", "5000", "--out", tmp_path / "o"]
     search = subprocess.Popen(
-        [sys.executable, "-m", "clew.cli.main", *map(str, words)], stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "clew.cli.main", *map(str, words)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
-    deadline = time.monotonic() + 300
-    while not (tmp_path / "o" / "rewind").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.killpg(search.pid, signal.SIGINT)
-    errors = search.communicate(timeout=300)[1].decode()
+    try:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "o" / "rewind").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(search.pid, signal.SIGINT)
+        errors = search.communicate(timeout=300)[1].decode()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(search.pid, signal.SIGKILL)
     assert search.returncode == 130
     assert "interrupted: nothing finished is lost" in errors
 
