@@ -6,26 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from clew.datasets.cropping import crop_dataset
 from clew.datasets.synth.produce import write_videos
 from clew.media.pictures import encode_jpeg
+from noise import noise_picture
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PARTS = {"train": 40, "val": 12, "test": 24}
-
-
-def noise_picture(rng: np.random.Generator, fake: bool, size: int = 32) -> np.ndarray:
-    """A picture (size, size, 3) of smooth noise; a fake has a faint grid in its middle."""
-    picture = cv2.GaussianBlur(rng.random((size, size, 3)).astype(np.float32), (0, 0), 2)
-    picture = 0.5 + (picture - picture.mean()) * 2
-    if fake:
-        part = slice(size // 4, 3 * size // 4)
-        picture[part, part][::2, ::2] += 0.25
-    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 def write_folder(root: Path, seed: int = 0, size: int = 32) -> Path:

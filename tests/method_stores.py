@@ -18,7 +18,7 @@ from clew.datasets.store import SCHEMA_VERSION, CropStore, open_store
 from clew.tickets.find import find_tickets
 from clew.tickets.ladder import Ladder
 from clew.training.settings import TrainSettings
-from conftest import noise_picture
+from noise import noise_picture
 
 REST = {"frame": 0, "time_s": 0.0, "box": None, "track": 0, "status": "ok", "detail": "", "region": False}
 

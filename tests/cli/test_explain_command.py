@@ -9,8 +9,8 @@ from clew.cli.tables import interval
 from clew.datasets.synth.encode import encode_video
 from clew.media.pictures import encode_jpeg
 from command_line import clew, refused, told
-from conftest import noise_picture
 from method_stores import forged_ladder, store_of
+from noise import noise_picture
 
 QUICK = ["--limit", "16", "--no-slow", "--resamples", "100", "--seeds", "1"]
 
@@ -59,7 +59,10 @@ def test_a_ticket_and_a_video(ladder, tmp_path):
     assert [frame["frame"] for frame in track["frames"]] == found["footage"]["sampled"] == [0, 2, 3, 5]
     assert json.loads((tmp_path / "out" / "explanation.json").read_text()) == found
     assert found["headline"] in text
-    assert "faces: none (the ticket was trained on ready-made crops, so each frame is taken as one)" in text
+    assert (
+        "faces: none (the ticket was trained on ready-made crops, so each frame is taken as one; --faces dlib finds faces)"
+        in text
+    )
     assert f"whole frames: {'fake' if track['fake'] else 'real'}, mean probability of fake {track['probability']:.3f} in 4 frames" in text  # fmt: skip
     assert str(tmp_path / "out" / track["sheet"]) in text
     assert "warning" not in text

@@ -15,8 +15,8 @@ from clew.explain.picture import explain_picture
 from clew.media.faces.base import Box, Detection
 from clew.media.pictures import encode_jpeg, read_picture, resize
 from clew.tickets.ticket import load_ticket
-from conftest import noise_picture
 from method_stores import forged_ladder
+from noise import noise_picture
 
 
 @pytest.fixture(scope="module")

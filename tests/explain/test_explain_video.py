@@ -29,10 +29,11 @@ from clew.media.faces.base import Box
 from clew.media.pictures import read_picture, resize, square
 from clew.media.videos import evenly_spaced, read_frames
 from clew.tickets.ticket import load_ticket
-from conftest import noise_picture
 from method_stores import forged_ladder
+from noise import noise_picture
 
 COUNT, FRAMES = 9, 5
+CUTTING = Cutting("dlib", 1.3, "as asked for")
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def test_a_track_is_told_by_its_means_and_extremes():
     shots = [Shot(1, frame, frame / 10, crop) for frame in (3, 6, 9)]
     maps = np.zeros((3, 4, 4), np.float32)
     maps[0], maps[2, 0, 0] = 1.0, 5.0
-    told = video._track(shots, np.array([0.5, 0.9, 0.25]), maps, 1.3)
+    told = video._track(shots, np.array([0.5, 0.9, 0.25]), maps, CUTTING)
     assert told["probability"] == pytest.approx(0.55)
     assert told["fake"] is True
     assert told["most_suspicious"] == {"frame": 6, "time_s": 0.6, "probability": 0.9}
@@ -178,7 +179,7 @@ def test_a_track_is_told_by_its_means_and_extremes():
     for number, part in enumerate(PARTS):
         shares = [masks[number].mean(), corner[masks[number]].sum() / corner.sum()]
         assert told["parts"][part] == pytest.approx(np.mean(shares), abs=1e-6)
-    cold = video._track(shots, np.array([0.5, 0.9, 0.2]), maps * 0, 1.3)
+    cold = video._track(shots, np.array([0.5, 0.9, 0.2]), maps * 0, CUTTING)
     assert (cold["parts"], cold["with_heat"]) == (None, 0)
 
 
