@@ -26,8 +26,9 @@ def explained_markdown(explained: Mapping[str, Explanation], depth: int = 2) -> 
 
 
 def shortened(found: Explanation) -> dict[str, Any]:
-    """An explanation without what this page does not show."""
-    return {key: value for key, value in found.items() if key not in LONG}
+    """An explanation without what this page does not show, and without where its ladder lay."""
+    ladder = {key: value for key, value in found["ladder"].items() if key != "path"}
+    return {**{key: value for key, value in found.items() if key not in LONG}, "ladder": ladder}
 
 
 def frequency_claim(explained: Mapping[str, Explanation]) -> str:

@@ -106,7 +106,9 @@ def _inside(name: str, net: Mapping[str, Any]) -> Figure:
     counts = f"region: {words.percent(area['mean'])} of the picture; n = {words.counted(inside['n'], 'seed')}"
     ends = claimed(net["region_gain"])
     tone = "good" if ends and ends[0] > 0 else "open"
-    return Figure(label, words.percent(inside["mean"]), words.limits(inside), counts, tone)
+    known = inside["low"] is not None and inside["high"] is not None
+    limits = f"[{words.percent(inside['low'])}, {words.percent(inside['high'])}]" if known else words.limits(inside)
+    return Figure(label, words.percent(inside["mean"]), limits, counts, tone)
 
 
 def _gallery(result: Result, folder: Path) -> dict[str, Any]:
