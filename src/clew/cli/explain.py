@@ -35,7 +35,7 @@ def explain(
     slow: Annotated[
         bool, typer.Option("--slow/--no-slow", help="Also faithfulness, the sanity check and bands of frequency.")
     ] = True,
-    slow_limit: Annotated[int, typer.Option(help="Of these: about so many pictures; 0: all.", min=0)] = 60,
+    slow_limit: Annotated[int, typer.Option(help="Of these: about so many pictures; 0: all.", min=0)] = 100,
     seeds: Annotated[int | None, typer.Option(help="Of a ladder: so many seeds; default: all.", min=1)] = None,
     cam: Annotated[str, typer.Option(help="How heatmaps are made: grad-cam or input-gradient.")] = "grad-cam",
     layer: Annotated[str, typer.Option(help="The layer that Grad-CAM weighs; default: the network's own.")] = "",

@@ -23,7 +23,7 @@ from clew.tickets.evaluation.evaluate import check_request
 
 EXPLANATION = "explanation.json"
 FORMAT = 1
-LIMIT, SLOW_LIMIT, RESAMPLES = 200, 60, 1000
+LIMIT, SLOW_LIMIT, RESAMPLES = 200, 100, 1000
 
 
 def explain_ladder(
