@@ -13,7 +13,7 @@ from clew.training.settings import TrainSettings
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=40, size=64)
+    write_pictures(out / "people", "folder", people=30, size=64)
     store = clew.crop_dataset(out / "people", "folder", out / "store")
     ladder = clew.find_tickets(
         out / "store",
@@ -22,7 +22,7 @@ def main(out: Path) -> None:
         input_size=32,
         levels=(0.5, 0.8),
         seeds=2,
-        training=TrainSettings(epochs=4, lr=2e-3),
+        training=TrainSettings(epochs=2, lr=2e-3),
     )
     print(ladder.summary()["headline"]["text"])
     ticket = ladder.ticket("imp", 0.8, seed=0)

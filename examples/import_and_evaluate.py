@@ -18,7 +18,7 @@ from clew.training.settings import TrainSettings
 
 def publish(out: Path) -> Path:
     """A file of weights, its names those of a module that was trained in parallel."""
-    settings = TrainSettings(epochs=4, lr=3e-3)
+    settings = TrainSettings(epochs=2, lr=3e-3)
     run = clew.find_tickets(
         out / "store",
         out / "run",
@@ -28,6 +28,7 @@ def publish(out: Path) -> Path:
         seeds=1,
         training=settings,
         precision="fp32",
+        memory_format="contiguous",
         threads=1,
     )
     state = run.ticket("dense", 0.0, seed=0).detector().state_dict()
@@ -36,7 +37,7 @@ def publish(out: Path) -> Path:
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=40, size=64)
+    write_pictures(out / "people", "folder", people=30, size=64)
     clew.crop_dataset(out / "people", "folder", out / "store")
     ticket = clew.import_weights(publish(out), "cnn5", out / "published.safetensors", input_size=64)
     print(f"{ticket.header['source']['form']}, classes {ticket.classes}")
