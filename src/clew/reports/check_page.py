@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow.compute as pc
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
@@ -22,8 +19,8 @@ from clew.datasets.store import CropStore
 from clew.media.pictures import Picture as Pixels
 from clew.media.pictures import encode_jpeg, resize
 from clew.reports import words
+from clew.reports.pages import page_text
 
-TEMPLATES = "templates"
 SIDE, QUALITY = 112, 85
 LINE = (255, 64, 160)  # of a region's outline, in RGB
 BADGES = {"ok": "holds", "note": "open", "warning": "warns", "fault": "fails"}
@@ -109,13 +106,4 @@ def thumbnail(store: CropStore, picture: Picture) -> str:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and nothing on the page may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("check.html").render(**content, style=Markup(style))
+    return page_text("check.html", **content)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
@@ -17,9 +13,9 @@ from clew.reports.cells import COLUMNS, class_rows, confusion
 from clew.reports.evaluation_charts import bars, falls, figure_of, reliability_chart, robustness_panels
 from clew.reports.evaluation_tables import headers, matrix, unit_of
 from clew.reports.figures import Figure
+from clew.reports.pages import page_text
 
 PAGE = "evaluation.html"
-TEMPLATES = "templates"
 PARTS = {
     "methods": "By method",
     "compressions": "By compression",
@@ -117,13 +113,4 @@ def _data(store: Mapping[str, Any], result: Mapping[str, Any]) -> Facts:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and nothing on the page may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("evaluation.html").render(**content, style=Markup(style))
+    return page_text("evaluation.html", **content)

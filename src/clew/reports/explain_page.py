@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.errors import ClewError
 from clew.base.files import write_text
@@ -20,9 +16,9 @@ from clew.reports import words
 from clew.reports.explain_panels import band_panels, clue_panels, focus_panels, region_panels, trust_panels
 from clew.reports.explain_tables import accuracy_rows, filter_rows, flip_lists, level_heads, part_rows, trust_rows
 from clew.reports.figures import Figure
+from clew.reports.pages import page_text
 
 PAGE = "explanation.html"
-TEMPLATES = "templates"
 Facts = list[tuple[str, str]]
 Result = Mapping[str, Any]
 
@@ -199,13 +195,4 @@ def _heatmaps(result: Result) -> Facts:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and nothing on the page may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("explain.html").render(**content, style=Markup(style))
+    return page_text("explain.html", **content)

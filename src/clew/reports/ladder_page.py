@@ -5,12 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
@@ -25,6 +21,7 @@ from clew.reports.figures import key_figures, level_table
 from clew.reports.gaps import gap_chart
 from clew.reports.histories import panels
 from clew.reports.kept import kept_rows
+from clew.reports.pages import asset, page_text
 from clew.reports.parts import part_maps
 from clew.reports.protocol import has_videos, protocol
 from clew.reports.series import drawn, tickets
@@ -32,7 +29,6 @@ from clew.reports.signatures import failures
 from clew.tickets.ladder import Ladder
 
 PAGE = "report.html"
-TEMPLATES = "templates"
 
 
 def write_page(
@@ -94,19 +90,6 @@ def _dense_more(summary: Mapping[str, Any]) -> list[str]:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and no script but the page's own may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style, script = (_asset(name) for name in ("page.css", "page.js"))
+    script = asset("page.js")
     seal = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = environment.get_template("ladder.html")
-    return template.render(**content, style=Markup(style), script=Markup(script), script_hash=seal)
-
-
-def _asset(name: str) -> str:
-    return files("clew.reports").joinpath(TEMPLATES, name).read_text(encoding="utf-8")
+    return page_text("ladder.html", **content, script=script, script_hash=seal)

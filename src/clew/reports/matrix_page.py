@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clew.base.errors import ClewError
@@ -18,10 +16,10 @@ from clew.base.progress import SILENT, Progress
 from clew.reports import words
 from clew.reports.gaps import badge_of
 from clew.reports.matrix_chart import Panel, legend, limit_of, owner_of, panels, size_of
+from clew.reports.pages import page_text
 from clew.reports.svg import joined, tag
 
 JSON, PICTURE, PAGE = "matrix.json", "matrix.svg", "matrix.html"
-TEMPLATES = "templates"
 HEAD = 64.0  # above the panels of the picture, in its units
 STYLE = """
 text { font: 12.5px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; fill: #5f5b55; }
@@ -165,18 +163,10 @@ def _figure(interval: Mapping[str, Any] | None, signed: bool = False) -> tuple[s
 
 def render(matrix: Mapping[str, Any]) -> str:
     """The page: heatmaps of every level, the matrix's own first, and the table of all tickets."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     levels = sorted(matrix["levels"], key=lambda level: (level != matrix["level"], level))
     heatmaps: list[tuple[str, list[Panel]]] = [(words.percent(level), panels(matrix, level)) for level in levels]
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("matrix.html").render(
+    return page_text(
+        "matrix.html",
         matrix=matrix,
         headline=headline(matrix),
         subtitle=subtitle(matrix),
@@ -187,5 +177,4 @@ def render(matrix: Mapping[str, Any]) -> str:
         margins=sorted({f"{cell['margin']:g}" for cell in matrix["cells"]}),
         own={cell["found"]: cell for cell in matrix["cells"] if cell["own"]},
         words=words,
-        style=Markup(style),
     )

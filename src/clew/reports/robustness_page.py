@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
 from clew.reports import words
 from clew.reports.figures import Figure
+from clew.reports.pages import page_text
 from clew.reports.robustness_charts import panels
 from clew.reports.robustness_tables import heads, rows, starts
 
 PAGE = "robustness.html"
-TEMPLATES = "templates"
 Facts = list[tuple[str, str]]
 
 
@@ -130,13 +126,4 @@ def _data(store: Mapping[str, Any]) -> Facts:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and nothing on the page may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("robustness.html").render(**content, style=Markup(style))
+    return page_text("robustness.html", **content)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from clew.base.files import write_text
 from clew.reports import words
 from clew.reports.curves import curves
+from clew.reports.pages import page_text
 from clew.reports.study_tables import (
     Cell,
     cost_table,
@@ -26,7 +23,6 @@ from clew.reports.study_tables import (
 )
 
 PAGE = "report.html"
-TEMPLATES = "templates"
 VERDICTS = {
     "holds": "hold throughout",
     "mixed": "hold in part",
@@ -102,13 +98,4 @@ def merge(cells: Sequence[Cell]) -> dict[str, Any]:
 
 def render(content: Mapping[str, Any]) -> str:
     """The HTML text; whatever is not markup made here is escaped, and nothing on the page may run."""
-    environment = Environment(
-        loader=PackageLoader("clew.reports", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = files("clew.reports").joinpath(TEMPLATES, "page.css").read_text(encoding="utf-8")
-    return environment.get_template("study.html").render(**content, style=Markup(style))
+    return page_text("study.html", **content)

@@ -1,0 +1,29 @@
+"""A page of its own file from a template: whatever is not markup made here is escaped."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = "templates"
+
+
+def page_text(template: str, **content: Any) -> str:
+    """The HTML text of a template with the style that all pages share; a value that is missing is an error."""
+    environment = Environment(
+        loader=PackageLoader("clew.reports", TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(**content, style=asset("page.css"))
+
+
+def asset(name: str) -> Markup:
+    """A file beside the templates, as it stands."""
+    return Markup(files("clew.reports").joinpath(TEMPLATES, name).read_text(encoding="utf-8"))
