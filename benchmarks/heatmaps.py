@@ -5,8 +5,8 @@
 
 The bare pass is cross-entropy and loss.backward(), in fp32 and evaluation mode, with the same threads. Rounds of it and
 of each method of heatmaps take turns; what is told is the ratio of the medians: the wish is 0.6 at least. The memory is
-what the process holds after each batch of `--pictures` pictures: by how much its largest exceeds what it held when a
-tenth of them was done.
+what the process holds after each batch of `--pictures` pictures: the median over their last fifth less that over their
+first after a tenth, as single batches leave more or less behind.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def memory(work: Callable[[], Any], pictures: int, batch: int) -> dict[str, floa
     for _ in range(max(10, -(-pictures // batch))):
         work()
         held.append(resident())
-    after_a_tenth = held[len(held) // 10]
-    return {"pictures": len(held) * batch, "after_a_tenth_MB": after_a_tenth, "growth_MB": max(held) - after_a_tenth}
+    tenth = len(held) // 10
+    early, late = statistics.median(held[tenth : 3 * tenth]), statistics.median(held[-2 * tenth :])
+    return {"pictures": len(held) * batch, "early_MB": early, "most_MB": max(held), "growth_MB": late - early}
 
 
 def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def page(
         table_text(cost_table(whole["cells"]), 2),
         table_text(protocol_table([*whole["cells"], *whole["transfers"]]), 2),
         "## Where each file comes from",
-        "\n".join(_source(name, one) for name, one in studies.items()),
+        "\n".join([*(_source(*one) for one in studies.items()), *(_other_source(*one) for one in found.items())]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -131,6 +131,18 @@ def _source(name: str, study: Mapping[str, Any]) -> str:
     """A study's file, how it came about, and what is missing in it."""
     told = f"* `results/{name}.json`: `clew study run examples/studies/{name}.yaml`. {study['about'] or study['name']}"
     return f"{told} Not finished: {', '.join(study['missing'])}." if study["missing"] else told
+
+
+def _other_source(name: str, found: Mapping[str, Any]) -> str:
+    """A file that no study wrote, and what did."""
+    if "shown_level" in found:
+        ladder, store = found["ladder"]["name"], found["store"]["name"]
+        command = f"`clew explain` of the ladder {ladder} on the store {store}, shortened"
+    elif "plain" in found.get("seconds", {}):
+        command = "`python benchmarks/search_cost.py`"
+    else:
+        command = "`clew tickets robustness`"
+    return f"* `results/{name}.json`: {command}."
 
 
 def _pictures(pictures: Mapping[str, str]) -> list[str]:

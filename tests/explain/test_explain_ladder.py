@@ -159,6 +159,17 @@ def test_killed_it_goes_on_where_it_was_and_a_spoilt_file_is_made_again(done, mo
     assert found["bands"] is None
 
 
+def test_a_measure_that_is_not_as_it_was_written_is_made_again(tmp_path):
+    shelf = Shelf(tmp_path)
+    made = [shelf.measure("one", "key", lambda: {"mean": 0.5})]
+    (path,) = (tmp_path / "measures").iterdir()
+    for spoilt in ("{}", "[1]", '{"value": {"mean": 7}, "hash": "0"}', '{"mean"', "null"):
+        path.write_text(spoilt)
+        made.append(shelf.measure("one", "key", lambda: {"mean": 0.5}))
+    assert made == [{"mean": 0.5}] * 6
+    assert shelf.measure("one", "key", lambda: pytest.fail("it is there")) == {"mean": 0.5}
+
+
 def test_gallery_rows_have_one_scale_and_the_right_verdicts(done):
     gallery, chosen = done.found["gallery"], subject(done)
     names = chosen.samples.rows["sample"].to_pylist()
@@ -270,6 +281,9 @@ def test_bad_stores_and_folders_are_refused(done, tmp_path):
     empty = write_store(tmp_path / "empty", methods=("real",), videos={"train": 2})
     with pytest.raises(ClewError, match="no usable samples in the split 'test'"):
         explain_ladder(done.ladder.path, empty.path, tmp_path / "out", **QUICK)
+    for inside in (done.ladder.path, done.ladder.path / "explained", done.store / "explained"):
+        with pytest.raises(ClewError, match="only read"):
+            explain_ladder(done.ladder.path, done.store, inside, **QUICK)
     odd = with_regions(done.store, tmp_path / "odd")
     np.save(odd / "regions-00000.npy", np.zeros((len(open_store(done.store).index), 16, 16), np.uint8))
     with pytest.raises(ClewError, match=r"regions-00000.npy"):

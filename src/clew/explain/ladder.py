@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clew.base.errors import ClewError
 from clew.base.files import write_json
 from clew.base.progress import SILENT, Progress
 from clew.datasets.store import open_store
@@ -75,6 +76,7 @@ def explain_ladder(
     trust_figures, or null}.
     """
     check_request(limit, resamples, out)
+    _refuse_inside(Path(out), Path(ladder), Path(store))
     nets = nets_of(ladder, method, levels, seeds)
     opened = open_store(store)
     classes = tuple(nets.dense.classes) if len(nets.dense.classes) > 2 else ()
@@ -105,6 +107,13 @@ def explain_ladder(
         result["headline"], result["findings"] = headline(result), findings(result)
         write_json(shelf.out / EXPLANATION, result)
     return result
+
+
+def _refuse_inside(out: Path, *inputs: Path) -> None:
+    """Raises ClewError where `out` is one of the folders that are read, or below one."""
+    for folder in inputs:
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise ClewError(f"--out {out} lies in {folder}, which is only read: choose a folder beside it.")
 
 
 def _shown(nets: Nets, progress: Progress) -> float | None:

@@ -16,7 +16,7 @@ from clew.base.errors import ClewError
 from clew.base.files import atomic_path, clear_errors, read_json, settle, sweep_temporaries, temporary_path, write_json
 from clew.base.hashing import hash_json
 
-VERSION = 1  # of how these are made: kept ones of another version are made again
+VERSION = 2  # of how these are made: kept ones of another version are made again
 MAPS, MEASURES, LOCK = "heatmaps", "measures", ".lock"
 Maps = NDArray[np.float32]
 
@@ -62,19 +62,27 @@ class Shelf:
         return _opened(self._place(MAPS, name, key, ".npy"), count) is not None
 
     def measure(self, name: str, key: Any, make: Callable[[], Any]) -> Any:
-        """A value for JSON; `make` gives it when it is not there."""
+        """A value for JSON; `make` gives it when it is not there as it was written."""
         path = self._place(MEASURES, name, key, ".json")
-        if path.exists():
-            try:
-                return read_json(path)
-            except ClewError:  # spoilt from outside: made again
-                pass
-        found = make()
-        write_json(path, found)
-        return found
+        kept = _kept(path)
+        if kept is None:
+            value = make()
+            kept = {"value": value, "hash": hash_json(value)}
+            write_json(path, kept)
+        return kept["value"]
 
     def _place(self, kind: str, name: str, key: Any, suffix: str) -> Path:
         return self.out / kind / f"{name}-{hash_json([VERSION, key])[:16]}{suffix}"
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    """What a file keeps, None where it is not there or not as it was written."""
+    try:
+        found = read_json(path)
+    except ClewError:
+        return None
+    whole = isinstance(found, dict) and "value" in found and found.get("hash") == hash_json(found["value"])
+    return found if whole else None
 
 
 def _opened(path: Path, count: int) -> Maps | None:
