@@ -122,7 +122,12 @@ def page(
         table_text(cost_table(whole["cells"]), 2),
         table_text(protocol_table([*whole["cells"], *whole["transfers"]]), 2),
         "## Where each file comes from",
-        "\n".join([*(_source(*one) for one in studies.items()), *(_other_source(*one) for one in found.items())]),
+        "\n".join(
+            [
+                *(_source(*one) for one in studies.items()),
+                *(_other_source(*one) for one in found.items() if one[0] not in studies),
+            ]
+        ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
