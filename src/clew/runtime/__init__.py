@@ -1,0 +1,1 @@
+"""The runtime: a ticket made small and fast, without torch."""
