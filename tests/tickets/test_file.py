@@ -5,6 +5,7 @@ import pytest
 
 from clew.base.errors import ClewError
 from clew.tickets.file import TicketFile, parse_ticket, read_ticket, ticket_bytes, write_ticket
+from clew.tickets.header import graph_in
 
 HEADER = {
     "detector": {"name": "cnn5", "input_size": 32, "classes": 2},
@@ -96,13 +97,13 @@ def test_strange_files(tmp_path):
         read_ticket(path)
 
 
-def resealed(change):
+def resealed(change, ticket=None):
     """A ticket changed by somebody who knows how to seal."""
     import hashlib
 
     from safetensors.numpy import load, save
 
-    data = ticket_bytes(example())
+    data = ticket_bytes(ticket or example())
     tensors = load(data)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["clew"])
@@ -115,7 +116,7 @@ def resealed(change):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda h, t: h.update(format=2), "it has format 2, this version of Clew reads 1"),
+        (lambda h, t: h.update(format=3), "it has format 3, this version of Clew reads 1 and 2"),
         (lambda h, t: h["shapes"].update({"a.weight": [10**9, 10**9]}), "at most 1,073,741,824 weights"),
         (lambda h, t: h["shapes"].update({"a.weight": [-3, -10]}), "'shapes' is not as expected"),
         (lambda h, t: h["detector"].update(input_size=10**9), "an input_size from 1 to 4096 pixels"),
@@ -151,3 +152,78 @@ def test_a_pruned_weight_that_lives_is_never_written():
     ticket.values["a.weight"][~ticket.mask["a.weight"]] = 1e-9
     with pytest.raises(ValueError, match=r"a\.weight: a pruned weight is not zero"):
         ticket_bytes(ticket)
+
+
+# The graph
+
+NODES = [
+    {"op": "conv2d", "inputs": ["image"], "output": "v1", "weight": "c.weight", "bias": None, "stride": [2, 2],
+     "dilation": [1, 1], "groups": 1, "padding": [0, 0, 0, 0]},
+    {"op": "global_mean", "inputs": ["v1"], "output": "v2"},
+    {"op": "linear", "inputs": ["v2"], "output": "v3", "weight": "f.weight", "bias": "f.bias"},
+]  # fmt: skip
+
+
+def with_graph():
+    """A ticket of a network of two layers that keeps its graph."""
+    rng = np.random.default_rng(0)
+    weights = {"c.weight": (4, 3, 3, 3), "f.weight": (2, 4)}
+    values = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in weights.items()}
+    mask = {name: np.ones(shape, bool) for name, shape in weights.items()}
+    graph = {"input": [3, 32, 32], "output": "v3", "nodes": json.loads(json.dumps(NODES))}
+    return TicketFile({**HEADER, "graph": graph}, mask, values, {"f.bias": np.zeros(2, np.float32)})
+
+
+def test_the_graph_is_kept(tmp_path):
+    write_ticket(tmp_path / "t", with_graph())
+    read = read_ticket(tmp_path / "t")
+    assert read.header["format"] == 2
+    graph = graph_in(read.header)
+    assert [node.op for node in graph.nodes] == ["conv2d", "global_mean", "linear"]
+    assert graph.as_dict() == read.header["graph"]
+    assert ticket_bytes(read) == ticket_bytes(with_graph())
+
+
+def node(number, **changes):
+    return lambda h, t: h["graph"]["nodes"][number].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda h, t: h.update(graph=[]), "'graph' is not as expected: expected an object"),
+        (lambda h, t: h["graph"].update(nodes=7), "at most 20000 nodes"),
+        (lambda h, t: h["graph"].update(output="v9"), "an output that a node makes"),
+        (lambda h, t: h["graph"].update(input=[3, 64, 64]), "an input of 32 x 32 pixels"),
+        (node(0, op="system"), "unknown operation 'system'"),
+        (node(0, inputs=["v3"]), "node 0 is not as expected: expected known inputs"),
+        (node(0, stride=[0, 0]), "another stride"),
+        (node(0, weight="d.weight"), r"'v1' \(conv2d\) does not fit: expected a tensor 'd.weight'"),
+        (node(2, weight="c.weight"), r"'v3' \(linear\) does not fit"),
+        (node(2, bias="f.weight"), "2 values of bias"),
+        (lambda h, t: t.update({"rest/f.bias": t["rest/f.bias"].astype(np.float64)}), "a tensor 'f.bias'"),
+        (lambda h, t: t.pop("rest/f.bias"), "a tensor 'f.bias'"),
+        (lambda h, t: h["graph"].update(output="v2"), r"2 logits at its end, not \(4,\)"),
+        (lambda h, t: h.update(format=1), "null in format 1"),
+        (lambda h, t: h.update(graph=None, graph_reason=["x"]), "'graph_reason' is not as expected"),
+    ],
+)
+def test_hostile_graphs_are_refused(change, why, tmp_path):
+    (tmp_path / "t").write_bytes(resealed(change, with_graph()))
+    with pytest.raises(ClewError, match=f"t is not a whole ticket .*{why}"):
+        read_ticket(tmp_path / "t")
+
+
+def test_a_graph_that_could_not_be_read_is_never_written():
+    ticket = with_graph()
+    ticket.header["graph"]["nodes"][2]["weight"] = "c.weight"
+    with pytest.raises(ValueError, match="does not fit"):
+        ticket_bytes(ticket)
+
+
+def test_format_1_without_a_graph_is_still_read():
+    data = resealed(lambda h, t: h.update(format=1, graph=None))
+    read = parse_ticket(data)
+    assert read.header["format"] == 1
+    assert graph_in(read.header) is None
+    assert parse_ticket(ticket_bytes(read)).header["format"] == 2

@@ -1,6 +1,7 @@
 """Tickets made of others' weights, and starts from them."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,11 +13,12 @@ from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.detectors.base import Config, Facts
 from clew.detectors.build import initial_state, network
+from clew.runtime.reference import run_reference
 from clew.tickets.file import read_ticket
 from clew.tickets.given import given_file, given_note, given_start, given_state, is_ticket
 from clew.tickets.header import REQUIRED
 from clew.tickets.importing import class_names, import_weights
-from clew.tickets.ticket import load_ticket
+from clew.tickets.ticket import Ticket, load_ticket
 from clew.training.weights import save_state
 
 SIZE = 32
@@ -265,3 +267,40 @@ def test_classes_that_cannot_be_reordered_are_refused(tmp_path):
         import_weights(tmp_path / "w.pth", f"{__name__}:Normalised", tmp_path / "t", real=1)
     plain = import_weights(tmp_path / "w.pth", f"{__name__}:Normalised", tmp_path / "t")
     assert plain.header["source"]["real"] == 0
+
+
+def test_the_header_has_the_graph_of_the_network(tmp_path):
+    """What the file alone says of the network gives what the network gives."""
+    path, _ = weights(tmp_path / "w.pth", 1)
+    ticket = import_weights(path, "meso4", tmp_path / "t", SIZE)
+    read = load_ticket(tmp_path / "t")
+    assert read.header["graph"] == ticket.graph().as_dict() == read.graph().as_dict()
+    assert "graph_reason" not in read.header
+    images = np.random.default_rng(0).random((2, 3, SIZE, SIZE), np.float32)
+    found = run_reference(read.graph(), read.content.tensors, images)
+    np.testing.assert_allclose(found, read.logits(images.transpose(0, 2, 3, 1)), atol=1e-5)
+
+
+def test_a_ticket_of_format_1_gets_its_graph_when_asked(tmp_path):
+    path, _ = weights(tmp_path / "w.pth")
+    ticket = import_weights(path, "meso4", tmp_path / "t", SIZE)
+    old = Ticket(replace(ticket.content, header={**ticket.header, "format": 1, "graph": None}))
+    assert old.graph() == ticket.graph()
+
+
+def test_a_network_without_a_graph_gets_its_ticket_with_the_reason(tmp_path):
+    name = f"{__name__}:Bent"
+    torch.save(Bent().state_dict(), tmp_path / "w.pth")
+    import_weights(tmp_path / "w.pth", name, tmp_path / "t")
+    read = load_ticket(tmp_path / "t")
+    assert read.header["graph"] is None
+    assert read.header["graph_reason"].startswith("Bent: 'tanh' in Bent has no counterpart in an inference graph")
+    with pytest.raises(ClewError, match=r"t: Bent: 'tanh' in Bent has no counterpart"):
+        read.graph()
+
+
+class Bent(Wide):
+    """A network that graphs have no counterpart of."""
+
+    def forward(self, images):
+        return super().forward(images).tanh()

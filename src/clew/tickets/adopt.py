@@ -21,9 +21,11 @@ from clew.tickets.place import Place
 from clew.tickets.runs import DENSE, Rewind, Run
 from clew.tickets.settings import SearchSettings
 from clew.tickets.starting import initial_point
+from clew.tickets.tracing import graph_facts
 from clew.training.weights import save_state
 
 ENTRY = ("run", "seed", "method", "scope", "rewind", "level", "controls")  # what an entry adds to its run's scores
+GRAPH = ("graph", "graph_reason")  # made anew: an earlier version wrote none
 
 
 def adopt(
@@ -39,7 +41,9 @@ def adopt(
         _rewind_point(place, settings, run, there)
     ticket = read_ticket(there.ticket(run.id))
     write_table(place.part(run.id, ".parquet"), _scores(there, run))
-    write_ticket(place.ticket(run.id), replace(ticket, header={**ticket.header, "search": search_facts(settings, run)}))
+    kept = {key: value for key, value in ticket.header.items() if key not in GRAPH}
+    header = {**kept, "search": search_facts(settings, run), **graph_facts(settings.detector)}
+    write_ticket(place.ticket(run.id), replace(ticket, header=header))
     write_json(place.part(run.id, ".json"), _facts(there, run))
     report(0, "taken over")
     return {"seconds": _seconds(there, run)}

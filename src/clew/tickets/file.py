@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 
 from clew.base.errors import ClewError
 from clew.base.files import write_bytes
-from clew.tickets.header import FORMAT, parse_header
+from clew.tickets.header import FORMAT, check_graph_fits, parse_header
 
 SEAL = b"0" * 64  # stands where the checksum goes while the checksum is taken
 MOST_BYTES = 4 * 2**30
@@ -39,6 +39,11 @@ class TicketFile:
     values: dict[str, NDArray[np.float32]] = field(repr=False)
     rest: dict[str, NDArray[Any]] = field(repr=False)
 
+    @property
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """All tensors of the state by name, pruned weights zero."""
+        return {**self.rest, **self.values}
+
 
 def write_ticket(path: Path, ticket: TicketFile) -> None:
     """Writes a ticket atomically; equal tickets give equal bytes."""
@@ -46,7 +51,11 @@ def write_ticket(path: Path, ticket: TicketFile) -> None:
 
 
 def ticket_bytes(ticket: TicketFile) -> bytes:
-    """The bytes of a ticket file, its checksum in place. Raises ValueError when a pruned value is not zero."""
+    """The bytes of a ticket file, its checksum in place.
+
+    Raises ValueError when a pruned value is not zero, or the header's graph does not fit the tensors.
+    """
+    _check_graph(ticket)
     tensors: dict[str, NDArray[Any]] = {f"rest/{name}": np.asarray(t, order="C") for name, t in ticket.rest.items()}
     for name, mask in ticket.mask.items():
         values = ticket.values[name]
@@ -95,7 +104,14 @@ def parse_ticket(data: bytes) -> TicketFile:
         values[name] = np.zeros(shape, np.float32)
         values[name][mask[name]] = kept
     rest = {name.removeprefix("rest/"): tensor for name, tensor in tensors.items()}
-    return TicketFile(header, mask, values, rest)
+    ticket = TicketFile(header, mask, values, rest)
+    _check_graph(ticket)
+    return ticket
+
+
+def _check_graph(ticket: TicketFile) -> None:
+    floats = {name: tensor.shape for name, tensor in ticket.tensors.items() if tensor.dtype == np.float32}
+    check_graph_fits(ticket.header, floats)
 
 
 def read_header(data: bytes) -> dict[str, Any]:

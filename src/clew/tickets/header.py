@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-FORMAT = 1
+from clew.runtime.graph import Graph, Shape, parse_graph, shapes_of
+
+FORMAT = 2  # with the inference graph, which format 1 has not
+READ = (1, FORMAT)
 REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
 MOST_SIZE, MOST_CLASSES = 4096, 10_000  # pixels of a side; outputs of a network
 MOST_WEIGHTS = 2**30
@@ -26,8 +29,8 @@ def parse_header(text: str) -> dict[str, Any]:
     lacking = [key for key in REQUIRED if key not in header]
     if lacking:
         raise ValueError(f"its header lacks {', '.join(lacking)}")
-    if header["format"] != FORMAT:
-        raise ValueError(f"it has format {header['format']}, this version of Clew reads {FORMAT}")
+    if header["format"] not in READ:
+        raise ValueError(f"it has format {header['format']}, this version of Clew reads {' and '.join(map(str, READ))}")
     for key in OBJECTS:
         _expect(isinstance(header[key], dict), key, "an object")
     for part in _texts(header):
@@ -35,7 +38,22 @@ def parse_header(text: str) -> dict[str, Any]:
     _check_detector(header["detector"])
     _check_rest(header)
     _check_shapes(header["shapes"])
+    _check_graph(header)
     return header
+
+
+def graph_in(header: dict[str, Any]) -> Graph | None:
+    """The inference graph in a header, None where it has none; raises ValueError for what no graph can be."""
+    return None if header.get("graph") is None else parse_graph(header["graph"])
+
+
+def check_graph_fits(header: dict[str, Any], tensors: Mapping[str, Shape]) -> None:
+    """Raises ValueError where a header's graph does not fit the float32 tensors of its ticket, by name and shape."""
+    graph = graph_in(header)
+    if graph is None:
+        return
+    found, outputs = shapes_of(graph, tensors)[graph.output], max(2, header["detector"].get("classes", 2))
+    _expect(found == (outputs,), "graph", f"{outputs} logits at its end, not {found}")
 
 
 def _whole(text: str) -> int:
@@ -110,6 +128,18 @@ def _check_shapes(found: dict[str, Any]) -> None:
         _expect(isinstance(shape, list) and all(_counts(side, MOST_WEIGHTS, 0) for side in shape), "shapes", "sizes")
         weights += math.prod(shape)
     _expect(weights <= MOST_WEIGHTS, "shapes", f"at most {MOST_WEIGHTS:,} weights")
+
+
+def _check_graph(header: dict[str, Any]) -> None:
+    try:
+        graph = graph_in(header)
+    except ValueError as error:
+        raise ValueError(f"its header's 'graph' is not as expected: {error}") from None
+    size, reason = header["detector"]["input_size"], header.get("graph_reason")
+    _expect(reason is None or isinstance(reason, str), "graph_reason", "a text")
+    if graph is not None:
+        _expect(header["format"] != 1, "graph", "null in format 1")
+        _expect(graph.input == (3, size, size), "graph", f"an input of {size} x {size} pixels")
 
 
 def _counts(value: Any, most: int, least: int = 1) -> bool:

@@ -21,6 +21,7 @@ from clew.tickets.given import is_ticket
 from clew.tickets.header import FORMAT, MOST_CLASSES
 from clew.tickets.masks import Mask
 from clew.tickets.ticket import Ticket
+from clew.tickets.tracing import graph_facts
 from clew.training.importing import Foreign, read_weights
 from clew.training.importing.content import content_of
 from clew.training.weights import State, fit_state
@@ -166,7 +167,7 @@ def _header(config: Config, source: dict[str, Any], counts: dict[str, Any]) -> d
         "metrics": {},
         "calibration": None,
         "operating_point": None,
-        "graph": None,
+        **graph_facts(config),
     }
 
 

@@ -25,6 +25,7 @@ from clew.tickets.place import Place
 from clew.tickets.runs import DENSE, Run
 from clew.tickets.settings import SearchSettings
 from clew.tickets.starting import leave_mask, rewind_savers, start_of
+from clew.tickets.tracing import graph_facts
 from clew.tickets.verdict import kind_of
 from clew.training import metrics
 from clew.training.blended import load_part
@@ -218,7 +219,7 @@ def _header(
         "sparsity": {k: facts[k] for k in ("sparsity", "macs_sparsity", "remaining", "prunable", "macs", "layers")},
         "best_epoch": facts["best_epoch"],
         **measured,
-        "graph": None,
+        **graph_facts(settings.detector),
     }
 
 

@@ -17,8 +17,11 @@ from clew.detectors.base import Config
 from clew.detectors.build import network_in
 from clew.detectors.registry import detectors
 from clew.media.pictures import resize
+from clew.runtime.graph import Graph
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
+from clew.tickets.header import graph_in
 from clew.tickets.masks import Mask, sparsity
+from clew.tickets.tracing import traced
 from clew.training.calibration import Calibration
 from clew.training.class_metrics import class_probabilities
 from clew.training.score import BATCH, fake_probability
@@ -69,6 +72,20 @@ class Ticket:
         module.load_state_dict(fit_state(module, state, self.where))
         return module.eval()
 
+    def graph(self) -> Graph:
+        """The network's inference graph: the header's, or where it has none (format 1) one traced now.
+
+        Raises ClewError when the network does what graphs have no counterpart of.
+        """
+        found = graph_in(self.header)
+        if found is not None:
+            return found
+        module = self.detector()
+        try:
+            return traced(module, self.config.input_size)
+        except ClewError as error:
+            raise ClewError(f"{self.where}: {error}") from None
+
     @property
     def classes(self) -> list[str]:
         """What the K outputs stand for: real, then fake or the manipulation methods."""
@@ -118,7 +135,7 @@ class Ticket:
 
 def state_in(content: TicketFile) -> State:
     """The weights and buffers in a ticket file, as torch tensors of their own."""
-    return {name: torch.from_numpy(np.array(t)) for name, t in {**content.rest, **content.values}.items()}
+    return {name: torch.from_numpy(np.array(t)) for name, t in content.tensors.items()}
 
 
 def load_ticket(path: Path | str) -> Ticket:
