@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clew.explain.ladder import explain_ladder
     from clew.explain.picture import explain_picture
     from clew.explain.video import explain_video
+    from clew.runtime.load import load_runtime
     from clew.studies.reading import read_study
     from clew.studies.run import run_study
     from clew.tickets.compare import compare
@@ -43,6 +44,7 @@ _HOMES = {
     "find_tickets": "clew.tickets.find",
     "import_weights": "clew.tickets.importing",
     "ladder_robustness": "clew.tickets.evaluation",
+    "load_runtime": "clew.runtime.load",
     "load_ticket": "clew.tickets.ticket",
     "open_ladder": "clew.tickets.ladder",
     "open_store": "clew.datasets.store",
@@ -65,6 +67,7 @@ __all__ = [
     "find_tickets",
     "import_weights",
     "ladder_robustness",
+    "load_runtime",
     "load_ticket",
     "open_ladder",
     "open_store",

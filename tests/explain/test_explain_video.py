@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.datasets.crop_videos import crop_video
 from clew.datasets.items import VIDEO, Item
@@ -26,7 +27,7 @@ from clew.explain.picture import explain_picture
 from clew.explain.sheet import SIDE, Cell, clock, place_of, sheet
 from clew.explain.video import explain_video
 from clew.media.faces.base import Box
-from clew.media.pictures import read_picture, resize, square
+from clew.media.pictures import read_picture, square
 from clew.media.videos import evenly_spaced, read_frames
 from clew.tickets.ticket import load_ticket
 from method_stores import forged_ladder

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
-from clew.media.pictures import decode_picture, encode_jpeg, header_size, is_picture, read_picture, resize, square
+from clew.media.pictures import decode_picture, encode_jpeg, header_size, is_picture, read_picture, square
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.datasets.blending.transforms import colour_matrix, soften, through_jpeg
 from clew.datasets.store import open_store
-from clew.media.pictures import resize
 from clew.training.augmentations import augmentations, cutout, parse_augmentation
 from clew.training.blended import load_part
 from clew.training.data import load_split

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.explain.heatmaps import upsampled
-from clew.media.pictures import Picture, resize
+from clew.media.pictures import Picture
 
 SIDE = 144  # pixels of an overlay
 HEAT, LINE = 0.62, (90, 255, 235)  # how much of the colour map is laid over the grey picture; the region's outline

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 
 Picture = NDArray[np.uint8]
-Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MOST_BYTES = 256 * 2**20
@@ -127,14 +126,6 @@ def square(picture: Picture, size: int) -> Picture:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return resize(picture[top : top + side, left : left + side], size)
-
-
-def resize(picture: NDArray[Pixel], size: int) -> NDArray[Pixel]:
-    """A picture (H, W, ...) resized to (size, size, ...): area averaging down, cubic up, nothing when it fits."""
-    if picture.shape[:2] == (size, size):
-        return picture
-    how = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_CUBIC
-    return cv2.resize(picture, (size, size), interpolation=how)  # type: ignore[return-value]
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:

@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 import pyarrow.compute as pc
 
+from clew.base.crops import resize
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
 from clew.datasets.checks import Picture, Report
 from clew.datasets.store import CropStore
 from clew.media.pictures import Picture as Pixels
-from clew.media.pictures import encode_jpeg, resize
+from clew.media.pictures import encode_jpeg
 from clew.reports import words
 from clew.reports.pages import page_text
 

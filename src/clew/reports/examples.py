@@ -12,10 +12,11 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.base.hashing import stable_fraction
 from clew.datasets.store import CropStore, open_store
-from clew.media.pictures import encode_jpeg, resize
+from clew.media.pictures import encode_jpeg
 from clew.reports.probabilities import Probabilities, probabilities
 from clew.reports.series import lead_method, shown_level
 from clew.reports.thumbs import bars

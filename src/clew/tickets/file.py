@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from clew.tickets.header import FORMAT, check_graph_fits, parse_header
 
 SEAL = b"0" * 64  # stands where the checksum goes while the checksum is taken
 MOST_BYTES = 4 * 2**30
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ def ticket_bytes(ticket: TicketFile) -> bytes:
 
 def read_ticket(path: Path) -> TicketFile:
     """Reads a ticket; raises ClewError naming the file when a single byte of it is not as it was written."""
+    return _read(path, parse_ticket)
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The header of a ticket whose bytes are all as they were written; raises ClewError as `read_ticket` does."""
+    return _read(path, _sealed_header)
+
+
+def _read(path: Path, parse: Callable[[bytes], Found]) -> Found:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ClewError(f"{path} is larger than any ticket.")
@@ -83,17 +94,14 @@ def read_ticket(path: Path) -> TicketFile:
     except OSError as error:
         raise ClewError(f"{path} cannot be read ({error.strerror}).") from None
     try:
-        return parse_ticket(data)
+        return parse(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ClewError(f"{path} is not a whole ticket ({error}): fetch or make it again.") from None
 
 
 def parse_ticket(data: bytes) -> TicketFile:
     """The ticket in the bytes of a file; raises ValueError or what the parsers raise when it is not whole."""
-    header = read_header(data)
-    seal = str(header["seal"]).encode()
-    if len(seal) != 64 or hashlib.sha256(data.replace(seal, SEAL, 1)).hexdigest().encode() != seal:
-        raise ValueError("its checksum does not match its content")
+    header = _sealed_header(data)
     tensors = load(data)
     mask, values = {}, {}
     for name, shape in header["shapes"].items():
@@ -107,6 +115,15 @@ def parse_ticket(data: bytes) -> TicketFile:
     ticket = TicketFile(header, mask, values, rest)
     _check_graph(ticket)
     return ticket
+
+
+def _sealed_header(data: bytes) -> dict[str, Any]:
+    """The header, once the seal is found to be that of the bytes; raises ValueError otherwise."""
+    header = read_header(data)
+    seal = str(header["seal"]).encode()
+    if len(seal) != 64 or hashlib.sha256(data.replace(seal, SEAL, 1)).hexdigest().encode() != seal:
+        raise ValueError("its checksum does not match its content")
+    return header
 
 
 def _check_graph(ticket: TicketFile) -> None:

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from clew.base.crops import as_crops
 from clew.base.errors import ClewError
 from clew.detectors.base import Config
 from clew.detectors.build import network_in
 from clew.detectors.registry import detectors
-from clew.media.pictures import resize
 from clew.runtime.graph import Graph
 from clew.tickets.file import TicketFile, read_ticket, write_ticket
 from clew.tickets.header import graph_in
@@ -116,7 +116,7 @@ class Ticket:
 
     def logits(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Logits (B, K) of RGB crops as `predict` takes them."""
-        crops = _as_crops(images, self.config.input_size)
+        crops = as_crops(images, self.config.input_size)
         parts = [np.zeros((0, self.config.outputs), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(crops), BATCH):
@@ -141,19 +141,3 @@ def state_in(content: TicketFile) -> State:
 def load_ticket(path: Path | str) -> Ticket:
     """Reads a ticket file; raises ClewError naming it when it is missing, damaged or no ticket."""
     return Ticket(read_ticket(Path(path)), str(path))
-
-
-def _as_crops(images: NDArray[Any], size: int) -> NDArray[np.float32]:
-    """Checked crops (B, size, size, 3), float32 in [0, 1]."""
-    images = np.asarray(images)
-    if images.ndim != 4 or images.shape[3] != 3:
-        raise ClewError(f"expected RGB crops of shape (B, H, W, 3), found {images.shape}.")
-    if images.dtype != np.uint8:
-        if not np.issubdtype(images.dtype, np.floating):
-            raise ClewError(f"expected uint8, or float in [0, 1], found {images.dtype}.")
-        if images.size and not (images.min() >= 0 and images.max() <= 1):
-            raise ClewError(f"expected float crops in [0, 1], found {images.min():g} to {images.max():g}.")
-    out = np.empty((len(images), size, size, 3), np.float32)
-    for row, image in enumerate(images):
-        out[row] = resize(image if image.dtype == np.uint8 else image.astype(np.float32), size)
-    return out / np.float32(255) if images.dtype == np.uint8 else np.clip(out, 0, 1)

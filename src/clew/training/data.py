@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.base.hashing import stable_seed
 from clew.datasets.store import CropStore
-from clew.media.pictures import resize
 from clew.training.fakes import check_fakes, no_fakes_left, with_fakes
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.datasets.crop_pictures import crop_pictures
 from clew.datasets.cropping import FACE_SCALE, FACE_SIZE, NONE, usual_size
@@ -27,7 +28,7 @@ from clew.datasets.rows import Cropped, Entry
 from clew.datasets.splits import split_items
 from clew.datasets.store import CropStore, open_store
 from clew.media.faces.base import make_detector
-from clew.media.pictures import is_picture, resize
+from clew.media.pictures import is_picture
 
 UNIT = 64  # faces that are worked on at once
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.base.crops import Pixel
 from clew.datasets.synth.fields import Array, f32
-from clew.media.pictures import Pixel
 
 SIZE, SCALE = 256, 1.3
 # The five points of the common 112-pixel template (ArcFace): eyes, nose, corners of the mouth.

@@ -7,9 +7,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.media.faces.base import Box
-from clew.media.pictures import resize
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 

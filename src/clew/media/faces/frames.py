@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clew.base.crops import resize
 from clew.media.decoding import DecodedFrame
 from clew.media.faces.base import Box
 from clew.media.faces.cutting import cut_face, face_square
-from clew.media.pictures import Picture, resize
+from clew.media.pictures import Picture
 
 Status = Literal["ok", "no-face", "unreadable"]
 

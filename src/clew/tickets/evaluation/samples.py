@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.base.crops import resize
 from clew.base.hashing import stable_fraction, stable_seed
 from clew.datasets.store import CropStore
-from clew.media.pictures import resize
 from clew.tickets.evaluation.corruptions import corruptions
 from clew.training.data import Samples, load_split
 

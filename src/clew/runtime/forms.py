@@ -1,0 +1,38 @@
+"""The forms that a ticket can run in, by name: each makes a function from images to logits, or says why it cannot.
+
+A new form is a function registered here, from its own file in `clew.runtime.running`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.base.registry import Registry
+from clew.runtime.cache import Cache
+from clew.runtime.opened import Opened
+
+Logits = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # images (B, 3, H, W) in [0, 1] -> logits (B, K)
+
+
+class Unavailable(Exception):
+    """Why a form cannot run here: a library or a feature of the processor lacks, or a layer is not known."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """`make` (ticket, threads, cache) -> logits, raising Unavailable; `about` one phrase; `exact`: computed in fp32.
+
+    `tried`: whether "auto" may choose it.
+    """
+
+    make: Callable[[Opened, int, Cache | None], Logits]
+    about: str
+    exact: bool = True
+    tried: bool = True
+
+
+forms: Registry[Form] = Registry("form")

@@ -1,0 +1,1 @@
+"""The forms that tickets run in, one file each."""
