@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from clew.runtime.fold import Folded, Layer
-from clew.runtime.graph import Shape
+from clew.runtime.graph import IMAGE, Shape
 from clew.runtime.layout import NONE, Layout, Pads, Pieces
 
 ANY, ZERO, LOWEST = "any", "zero", "lowest"
@@ -49,6 +49,11 @@ class Version:
         """A name that no other version has."""
         pieces = self.pieces
         return f"{self.value}@{pieces.grid[0]}x{pieces.grid[1]}x{pieces.rows}x{pieces.columns}{self.around[0]}"
+
+
+def is_maps(name: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a value is maps that lie in the arena: the picture does not."""
+    return name != IMAGE and len(shapes[name]) == 3
 
 
 def window_of(layer: Layer) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], Pads]:
