@@ -7,7 +7,12 @@ from torch.nn import functional as F
 
 from clew.runtime.graph import IMAGE, Graph, Node
 
-ACTS = (("relu", {}), ("leaky_relu", {"slope": 0.1}), ("clip", {"low": 0.0, "high": 0.5}), ("hardswish", {}))
+ACTS = (
+    ("relu", {}),
+    ("leaky_relu", {"slope": 0.1}),
+    ("clip", {"low": 0.0, "high": 0.5}),
+    *((name, {}) for name in ("hardswish", "hardsigmoid", "sigmoid", "silu", "gelu")),
+)
 
 
 class Drawn:
@@ -125,10 +130,16 @@ def nets(draw):
             made.add("relu")
         made.conv(width, (3, 3), (1, 1), (1, 1, 1, 1), groups=draw(st.sampled_from([1, 2, width])), sparsity=0.6)
         made.norm()
-        kind = draw(st.sampled_from(["add", "concat", "down"]))
-        if kind == "add":
-            made.add("add", made.last, start)
+        kind = draw(st.sampled_from(["add", "mul", "excite", "concat", "down"]))
+        if kind in ("add", "mul"):
+            made.add(kind, made.last, start)
             made.add("relu")
+        elif kind == "excite":
+            one = made.last
+            made.add("global_mean")
+            made.add("linear", weight=made.tensor(width, width), bias=made.tensor(width))
+            made.add("sigmoid")
+            made.add("mul", one, made.last)
         elif kind == "concat":
             one = made.last
             made.last, made.shape = start, shape
@@ -192,6 +203,8 @@ def _run(node, inputs, known):
             return x.flatten(1)
         case "add":
             return inputs[0] + inputs[1]
+        case "mul":
+            return inputs[0] * (inputs[1] if inputs[1].ndim == 4 else inputs[1][:, :, None, None])
         case "concat":
             return torch.cat(inputs, 1)
         case "leaky_relu":

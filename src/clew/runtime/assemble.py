@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clew.runtime.fold import After, Folded, Layer
 from clew.runtime.graph import ACTIVATIONS, IMAGE
 from clew.runtime.kernels.epilogue import ACTIVATIONS as KNOWN
-from clew.runtime.kernels.epilogue import Act, Add, Finish, Scale, Step
+from clew.runtime.kernels.epilogue import Act, Factor, Finish, Other, Scale, Step
 from clew.runtime.layout import Layout
 from clew.runtime.planning import planned
 from clew.runtime.program import Arg, At, Program
@@ -84,9 +84,12 @@ class Assembly(Values):
             if after.kind == "scale":
                 steps.append(Scale())
                 args += [self.ready(after.scale), self.ready(after.shift)]
-            elif after.kind == "add":
-                layout, place = self._added(after, version)
-                steps.append(Add(layout.pitch, layout.plane))
+            elif after.other and not self.is_maps(after.other):
+                steps.append(Factor())
+                args.append(self.vector(after.other))
+            elif after.other:
+                layout, place = self._other(after, version)
+                steps.append(Other(layout.pitch, layout.plane, after.kind == "mul"))
                 args.append(place)
             elif after.kind != "pool":
                 steps.append(Act(after.kind, after.numbers))
@@ -95,7 +98,7 @@ class Assembly(Values):
             return Finish(tuple(steps)), args
         return Finish(tuple(steps), layout.pieces.columns, version.around == LOWEST), [*args, self._masks(layout)]
 
-    def _added(self, after: After, version: Version) -> tuple[Layout, At]:
+    def _other(self, after: After, version: Version) -> tuple[Layout, At]:
         full = self.chosen.get(version.value + FULL, version.pieces)
         other = self.version(after.other, Need(full))
         layout = self.layout(other)

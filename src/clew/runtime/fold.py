@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class After:
-    """One thing done to a layer's values: an activation, `scale` (x * scale + shift), `add` of another, `pool`."""
+    """One thing done to values: an activation, `scale` (x * scale + shift), `add` or `mul` of an `other`, `pool`."""
 
     kind: str
     numbers: tuple[float, ...] = ()
@@ -115,10 +115,8 @@ def _layer(node: Node, tensors: Tensors, shapes: Mapping[str, Shape]) -> Layer:
             bias = np.zeros(len(weight), np.float32)
         kind = KINDS[node.op]
         return Layer(kind, node.inputs, node.output, node.attributes, weight, bias)
-    if node.op == "add":
-        return Layer("elementwise", node.inputs[:1], node.output, afters=(After("add", other=node.inputs[1]),))
-    if node.op == "mul":
-        raise ValueError("products of two values (squeeze and excite) have no sparse kernel yet")
+    if node.op in ("add", "mul"):
+        return Layer("elementwise", node.inputs[:1], node.output, afters=(After(node.op, other=node.inputs[1]),))
     return Layer("elementwise", node.inputs, node.output, afters=(_after(node, tensors, shapes),))
 
 
@@ -177,10 +175,11 @@ def _taken(layer: Layer, reader: Layer, shapes: Mapping[str, Shape]) -> Layer | 
     if reader.kind != "elementwise" or layer.kind not in (*FINISHED, "linear"):
         return None
     (after,) = reader.afters
-    if after.kind == "add":
-        if layer.kind == "linear" or not maps:
-            return None
-        other = after.other if reader.inputs[0] == layer.output else reader.inputs[0]
+    if after.other:
+        first = reader.inputs[0] == layer.output
+        if not maps or (not first and len(shapes[after.other]) != len(shapes[reader.inputs[0]])):
+            return None  # of the factors' side a product cannot be done
+        other = after.other if first else reader.inputs[0]
         return replace(layer, output=reader.output, afters=(*layer.afters, replace(after, other=other)))
     if after.kind == "scale" and layer.weight is not None and not layer.afters:
         return _scaled(layer, reader.output, after)

@@ -59,7 +59,7 @@ def _add(plan: Plan, layer: Layer, shapes: Mapping[str, Shape]) -> None:
             if name != IMAGE:
                 plan.join(out, name)
     for after in layer.afters:
-        if after.other:
+        if after.other and is_maps(after.other, shapes):
             plan.join(full, after.other)
     work = channels * ELEMENT if layer.weight is None else 0.5 * np.count_nonzero(layer.weight)
     plan.work(full, float(work) + EDGE_OF_TILE * channels)

@@ -88,7 +88,7 @@ def needs(layer: Layer, chosen: Mapping[str, Pieces], positive: set[str]) -> Ite
     elif out in chosen:
         yield from ((name, Need(chosen[out])) for name in layer.inputs if name in chosen)
     for after in layer.afters:
-        if after.other:
+        if after.other in chosen:
             yield after.other, Need(chosen[full])
 
 

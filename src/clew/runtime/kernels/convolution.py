@@ -31,7 +31,7 @@ ARGS: tuple[str, ...] = (
     "by_tiles",
 )  # then those of the finish
 ROW = 4  # numbers of a row: vectors before its first place, nonzeros before its own, their count, the first filter
-COLUMNS = 3  # numbers of a tile: vectors before it in the input and output, masks before it; then of each added tensor
+COLUMNS = 3  # numbers of a tile: vectors before it in the input and output, masks before it; then of each other tensor
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Emitter:
 
     def emit(self) -> None:
         k, b = self.k, self.b
-        columns = COLUMNS + self.shape.finish.adds
+        columns = COLUMNS + len(self.shape.finish.others)
         last_block = b.sub(self.blocks, whole(1))
         with k.loop(self.first_tile, self.last_tile) as tile:
             tile_at = b.mul(tile.index, whole(columns))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.runtime.kernels.emit import Kernel, whole
-from clew.runtime.kernels.epilogue import PLAIN, Add, Finish, Finisher
+from clew.runtime.kernels.epilogue import PLAIN, Finish, Finisher
 from clew.runtime.target import Target
 
 ARGS = ("input", "output", "channels")  # then those of the finish
@@ -31,7 +31,6 @@ def emit(module: Any, name: str, shape: Elementwise, target: Target, half: bool)
     b = k.b
     source, output = k.place(0), k.place(1)
     finisher = Finisher(k, shape.finish, len(ARGS))
-    adds = [step for step in shape.finish.steps if isinstance(step, Add)]
     first, last = k.share(k.arg(2))
     with (
         k.loop(first, last) as channel,
@@ -43,7 +42,7 @@ def emit(module: Any, name: str, shape: Elementwise, target: Target, half: bool)
             return b.add(_spot(b, channel.index, plane, row.index, pitch), column.index)
 
         value = k.load(k.moved(source, spot(shape.pitch_in, shape.plane_in)))
-        moves = [b.add(b.mul(row.index, whole(step.pitch)), column.index) for step in adds]
+        moves = [b.add(b.mul(row.index, whole(step.pitch)), column.index) for step in shape.finish.others]
         (value,) = finisher.apply([value], channel.index, [(0, 0)], moves)
         mask = b.add(b.mul(row.index, whole(shape.finish.mask_pitch)), column.index)
         k.store(finisher.mask(value, mask), k.moved(output, spot(shape.pitch_out, shape.plane_out)))

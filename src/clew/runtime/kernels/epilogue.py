@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.runtime.kernels.emit import I8, LOWEST, Kernel, ir, whole
+from clew.runtime.kernels.exponential import ACTIVATIONS as EXPONENTIAL
 
 Vectors = list[Any]
 
@@ -25,14 +26,20 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Add:
-    """Adds another tensor, which has `pitch` vectors in a row and `plane` in a channel; takes one argument."""
+class Factor:
+    """x times one number for every channel, of a vector of fp32 in the arena; takes one argument."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """Adds another tensor, or multiplies by it: `pitch` vectors in a row, `plane` in a channel; takes one argument."""
 
     pitch: int
     plane: int
+    product: bool = False
 
 
-Step = Act | Scale | Add
+Step = Act | Scale | Factor | Other
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,9 @@ class Finish:
     lowest: bool = False
 
     @property
-    def adds(self) -> int:
-        """How many tensors are added."""
-        return sum(isinstance(step, Add) for step in self.steps)
+    def others(self) -> tuple[Other, ...]:
+        """The tensors that take part."""
+        return tuple(step for step in self.steps if isinstance(step, Other))
 
 
 PLAIN = Finish()
@@ -62,27 +69,29 @@ class Finisher:
         self.kernel, self.finish = kernel, finish
         self.tables: list[tuple[Any, ...]] = []
         for step in finish.steps:
-            count = {Act: 0, Scale: 2, Add: 1}[type(step)]
+            count = {Act: 0, Scale: 2}.get(type(step), 1)
             self.tables.append(tuple(self._argument(step, first + at) for at in range(count)))
             first += count
         self.masks = kernel.table(first, I8) if finish.mask_pitch else None
 
     def _argument(self, step: Step, at: int) -> Any:
-        return self.kernel.place(at) if isinstance(step, Add) else self.kernel.table(at, self.kernel.element)
+        return self.kernel.table(at, self.kernel.element) if isinstance(step, Scale) else self.kernel.place(at)
 
     def apply(self, values: Vectors, channel: Any, places: Sequence[tuple[int, int]], moves: Sequence[Any]) -> Vectors:
         """The finished values of one channel, without the mask.
 
-        `places` (y, x) of each value after the tile's corner; `moves` where the corner is in each added tensor.
+        `places` (y, x) of each value after the tile's corner; `moves` where the corner is in each other tensor.
         """
-        added = iter(moves)
+        corners = iter(moves)
         for step, tables in zip(self.finish.steps, self.tables, strict=True):
             if isinstance(step, Act):
                 values = activated(self.kernel, step, values)
             elif isinstance(step, Scale):
                 values = self._scaled(values, channel, *tables)
+            elif isinstance(step, Factor):
+                values = self._multiplied(values, channel, tables[0])
             else:
-                values = self._added(step, values, channel, places, tables[0], next(added))
+                values = self._combined(step, values, channel, places, tables[0], next(corners))
         return values
 
     def _scaled(self, values: Vectors, channel: Any, scales: Any, shifts: Any) -> Vectors:
@@ -90,13 +99,20 @@ class Finisher:
         scale, shift = (k.splat(k.b.load(k.b.gep(table, [channel]))) for table in (scales, shifts))
         return [k.multiply_add(value, scale, shift) for value in values]
 
-    def _added(
-        self, step: Add, values: Vectors, channel: Any, places: Sequence[tuple[int, int]], base: Any, move: Any
+    def _multiplied(self, values: Vectors, channel: Any, factors: Any) -> Vectors:
+        k = self.kernel
+        number = k.b.load(k.b.gep(k.b.bitcast(factors, ir.FloatType().as_pointer()), [channel]))
+        factor = k.splat(k.b.fptrunc(number, k.element) if k.half else number)
+        return [k.b.fmul(value, factor) for value in values]
+
+    def _combined(
+        self, step: Other, values: Vectors, channel: Any, places: Sequence[tuple[int, int]], base: Any, move: Any
     ) -> Vectors:
         k = self.kernel
         corner = k.moved(base, k.b.add(move, k.b.mul(channel, whole(step.plane))))
         spots = [y * step.pitch + x for y, x in places]
-        return [k.b.fadd(value, k.load(corner, spot)) for value, spot in zip(values, spots, strict=True)]
+        combine = k.b.fmul if step.product else k.b.fadd
+        return [combine(value, k.load(corner, spot)) for value, spot in zip(values, spots, strict=True)]
 
     def mask(self, value: Any, corner: Any, y: int = 0, x: int = 0) -> Any:
         """The value where its mask holds, so many rows and columns after mask `corner`; elsewhere the filling."""
@@ -142,4 +158,5 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "clip": _clip,
     "hardsigmoid": _hardsigmoid,
     "hardswish": _hardswish,
+    **EXPONENTIAL,
 }

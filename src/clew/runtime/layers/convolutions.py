@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from clew.runtime.assemble import Assembly, aligned
 from clew.runtime.fold import Layer
 from clew.runtime.kernels import convolution
-from clew.runtime.kernels.epilogue import Add
+from clew.runtime.kernels.epilogue import Other
 from clew.runtime.layout import Layout, Pieces
 from clew.runtime.nonzeros import Steps, stream
 from clew.runtime.program import Arg
@@ -35,7 +35,7 @@ def emit(a: Assembly, layer: Layer) -> None:
     shape = convolution.Convolution(
         way.tile, stride, came.pitch, goes.pitch, goes.plane, way.group, way.unroll, pooled, finish
     )
-    tiles = _tiles(way, full, came, goes, stride, pooled, [step for step in finish.steps if isinstance(step, Add)])
+    tiles = _tiles(way, full, came, goes, stride, pooled, finish.others)
     scratch, size = _scratch(a, layer, way, nonzeros.blocks)
     args: list[Arg] = [
         a.place(source, came.origin - top * came.pitch - left),
@@ -73,9 +73,9 @@ def _tiles(
     goes: Layout,
     stride: tuple[int, int],
     pooled: bool,
-    adds: list[Add],
+    others: tuple[Other, ...],
 ) -> NDArray[np.int32]:
-    """Where each tile begins in the input, the output, the masks, in what is added; the last overlap others."""
+    """Where each tile begins in the input, the output, the masks, in other tensors; the last overlap."""
     y, x = (
         np.array([*range(0, side - size + 1, size), *([side - size] if side % size else [])])
         for side, size in zip((full.rows, full.columns), way.tile, strict=True)
@@ -86,7 +86,7 @@ def _tiles(
         y * stride[0] * came.pitch + x * stride[1],
         half_y * goes.pitch + half_x,
         half_y * goes.pieces.columns + half_x,
-        *(y * one.pitch + x for one in adds),
+        *(y * one.pitch + x for one in others),
     ]
     return np.stack(columns, 1).astype(np.int32)
 

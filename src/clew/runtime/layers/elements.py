@@ -43,7 +43,7 @@ def _vector(a: Assembly, layer: Layer) -> None:
     if after.kind == "scale":
         values, bias = np.asarray(after.scale).reshape(count, 1), np.asarray(after.shift)
         acts = layer.afters[1:]
-    if any(one.kind in ("scale", "add") for one in acts):
+    if any(one.kind in ("scale", "add", "mul") for one in acts):
         raise Unsupported(f"sums and factors of vectors ({layer.output}) have no kernel")
     _rows(a, layer.output, source, places, values, bias, acts)
 
