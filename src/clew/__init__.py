@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clew.studies.run import run_study
     from clew.tickets.compare import compare
     from clew.tickets.evaluation import Attack, evaluate, ladder_robustness
+    from clew.tickets.exporting import export_ticket
     from clew.tickets.find import find_tickets
     from clew.tickets.importing import import_weights
     from clew.tickets.ladder import open_ladder
@@ -41,6 +42,7 @@ _HOMES = {
     "explain_ladder": "clew.explain.ladder",
     "explain_picture": "clew.explain.picture",
     "explain_video": "clew.explain.video",
+    "export_ticket": "clew.tickets.exporting",
     "find_tickets": "clew.tickets.find",
     "import_weights": "clew.tickets.importing",
     "ladder_robustness": "clew.tickets.evaluation",
@@ -64,6 +66,7 @@ __all__ = [
     "explain_ladder",
     "explain_picture",
     "explain_video",
+    "export_ticket",
     "find_tickets",
     "import_weights",
     "ladder_robustness",

@@ -23,6 +23,7 @@ COMMANDS = {
     ("train",),
     ("evaluate",),
     ("explain",),
+    ("export",),
     ("import",),
     ("data", "synth"),
     ("data", "crop"),

@@ -17,6 +17,7 @@ from clew.cli import (
     demo,
     evaluate,
     explain,
+    export,
     import_weights,
     study,
     tickets_find,
@@ -49,6 +50,7 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
+app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
 data.command("crop", epilog=data_crop.EXAMPLE)(data_crop.crop)

@@ -69,7 +69,7 @@ def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:
         *(f"  {line}" for line in fakes_lines(header["search"])),
         f"  {100 * counts['sparsity']:.2f} % of {counts['prunable']:,} weights are zero, {counts['remaining']:,} live; "
         f"{100 * counts['macs_sparsity']:.1f} % of the multiply-adds fall away",
-        *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header))),
+        *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header), *_graph(header))),
     ]
 
 
@@ -81,6 +81,12 @@ def _origin(header: dict[str, Any]) -> str:
             f"imported from {source['file']} ({source['form']}, SHA-256 {source['sha256'][:16]}...), {meaning(header)}"
         )
     return f"{search['method']}, {search['scope']}, rewind {search['rewind']}, seed {search['seed']}"
+
+
+def _graph(header: dict[str, Any]) -> list[str]:
+    """Why a ticket runs in PyTorch alone; nothing where that is not known."""
+    reason = header.get("graph_reason")
+    return [] if reason is None else [f"runs in PyTorch alone: {reason}"]
 
 
 def _figures(header: dict[str, Any]) -> str:

@@ -34,6 +34,7 @@ IMAGE = "image"
 Shape = tuple[int, ...]
 Pads = tuple[int, int, int, int]
 MOST_NODES, MOST_VALUES = 20_000, 2**28
+LARGEST = 3.4028234663852886e38  # of float32
 ACTIVATIONS = ("relu", "leaky_relu", "clip", "sigmoid", "silu", "gelu", "hardswish", "hardsigmoid")
 
 
@@ -123,7 +124,8 @@ def shapes_of(graph: Graph, tensors: Mapping[str, Shape]) -> dict[str, Shape]:
 def _conv2d(node: Node, inputs: Sequence[Shape], tensors: Mapping[str, Shape]) -> Shape:
     (channels, *size), weight = _maps(inputs), tensors[node["weight"]]
     groups = node["groups"]
-    _expect(len(weight) == 4 and weight[1] * groups == channels and weight[0] % groups == 0, f"{channels} channels")
+    _expect(len(weight) == 4 and min(weight) > 0, "weights (O, C / groups, kh, kw)")
+    _expect(weight[1] * groups == channels and weight[0] % groups == 0, f"{channels} channels")
     _one_each(node, tensors, weight[0], "bias")
     return (weight[0], *_slid(size, weight[2:], node["stride"], node["padding"], node["dilation"]))
 
@@ -218,7 +220,8 @@ def _whole(found: Any, count: int, least: int) -> bool:
 
 
 def _number(found: Any) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    """Whether it is a number that float32 can hold; comparing takes whole numbers of any length, and no NaN."""
+    return isinstance(found, int | float) and not isinstance(found, bool) and -LARGEST <= found <= LARGEST
 
 
 def _numbers(found: Any) -> bool:

@@ -69,7 +69,7 @@ def ticket_bytes(ticket: TicketFile) -> bytes:
         tensors[f"kept/{name}"] = values[mask]
     shapes = {name: list(mask.shape) for name, mask in ticket.mask.items()}
     header = {**ticket.header, "format": FORMAT, "shapes": shapes, "seal": SEAL.decode()}
-    data = save(tensors, {"clew": json.dumps(header, sort_keys=True, allow_nan=False)})
+    data = save(tensors, {"clew": json.dumps(header, sort_keys=True, allow_nan=False, separators=(",", ":"))})
     seal = hashlib.sha256(data).hexdigest().encode()
     return data.replace(SEAL, seal, 1)
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
+from clew.runtime.graph import LARGEST
 from clew.tickets.tracing.calls import Call, Counterpart, counterpart, one_picture
 from clew.tickets.tracing.values import Making, Refused, Value
-
-LARGEST = float(torch.finfo(torch.float32).max)
 
 
 def _plain(op: str) -> Counterpart:
