@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -30,7 +31,8 @@ def example(seed=0, density=0.3):
     rng = np.random.default_rng(seed)
     mask = {"a.weight": rng.random((3, 5, 2)) < density, "b.weight": rng.random((4, 4)) < density}
     values = {name: np.where(m, rng.standard_normal(m.shape), 0).astype(np.float32) for name, m in mask.items()}
-    rest = {"a.bias": rng.standard_normal(3).astype(np.float32), "n": np.array(7, np.int64)}
+    rest = {name: rng.standard_normal(size).astype(np.float32) for name, size in (("c.bias", 2), ("a.bias", 3))}
+    rest["n"] = np.array(7, np.int64)
     return TicketFile(HEADER, mask, values, rest)
 
 
@@ -61,15 +63,24 @@ def test_any_safetensors_reader_reads_it_as_it_is_documented():
     bits = [bit for byte in tensors["mask"].tolist() for bit in f"{byte:08b}"]
     assert bits == [str(int(bit)) for name in names for bit in ticket.mask[name].ravel()] + ["0", "0"]
     assert tensors["kept"].tolist() == [x for name in names for x in ticket.values[name][ticket.mask[name]].tolist()]
-    assert tensors["rest/float32"].tolist() == ticket.rest["a.bias"].tolist()
+    assert tensors["rest/float32"].tolist() == [*ticket.rest["a.bias"].tolist(), *ticket.rest["c.bias"].tolist()]
     details = json.loads(zlib.decompress(tensors["details"].tobytes()))
-    assert details == {"graph": None, "rest": {"float32": {"a.bias": [3]}, "int64": {"n": []}}}
+    assert details == {"graph": None, "rest": {"float32": {"a.bias": [3], "c.bias": [2]}, "int64": {"n": []}}}
 
 
 def test_the_order_of_the_tensors_in_memory_does_not_matter():
     ticket = example()
     turned = (dict(reversed(part.items())) for part in (ticket.mask, ticket.values, ticket.rest))
     assert ticket_bytes(TicketFile(ticket.header, *turned)) == ticket_bytes(ticket)
+
+
+def test_the_order_of_the_names_in_the_header_does_not_matter():
+    def turn(header, tensors):
+        header["rest"]["float32"] = dict(reversed(header["rest"]["float32"].items()))
+
+    read = parse_ticket(resealed(turn, example()))
+    assert list(read.header["rest"]["float32"]) == ["c.bias", "a.bias"]
+    assert all(np.array_equal(read.rest[name], tensor) for name, tensor in example().rest.items())
 
 
 def test_a_ticket_of_nothing_at_all():
@@ -255,8 +266,12 @@ def test_compressed_details_have_an_end(monkeypatch):
     assert inflated(deflated(fits)) == fits
     bomb = zlib.compress(b" " * 5_000_000 + b"{}")
     assert len(bomb) < 6_000
+    tracemalloc.start()
     with pytest.raises(ValueError, match="over 10,000 bytes"):
         inflated(bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 500_000
     with pytest.raises(ValueError, match="over 10,000 bytes"):
         inflated(zlib.compress(b" " + json.dumps(fits).encode()))
     with pytest.raises(ValueError, match="10,001 bytes of JSON, more than 10,000"):
