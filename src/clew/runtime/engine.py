@@ -43,7 +43,7 @@ class Engine:
         """
         if images.ndim != 4 or images.shape[1:] != self.ready.shape:
             raise ValueError(f"expected images (B, {', '.join(map(str, self.ready.shape))}), found {images.shape}")
-        images = np.ascontiguousarray(images, np.float32)
+        images = _laid(images, np.float32)
         found = np.empty((len(images), self.ready.count), np.float32)
         if self.threads == 1:
             self._benches[0].run(images, found)
@@ -113,6 +113,9 @@ class _Bench:
             self.take(image)
             self.step()
             found[at] = self.logits
+
+
+_laid = np.ascontiguousarray
 
 
 def _wait(waiting: Sequence[Any]) -> None:
