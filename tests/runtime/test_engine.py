@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import Drawn, by_torch, layers, nets
 
 from clew.runtime.assemble import assemble
 from clew.runtime.engine import Engine, build
 from clew.runtime.executable import from_bytes
 from clew.runtime.fold import fold
 from clew.runtime.target import KINDS, possible, target
+from random_graphs import Drawn, by_torch, layers, nets
 
 GAP = 512
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
