@@ -4,10 +4,10 @@
     python benchmarks/sparse_runtime.py --nets cnn5 --sparsity 0.9 --rounds 5 --json
     python benchmarks/sparse_runtime.py --nets resnet18 --sparsity 0.9 --target avx2      # all capped to AVX2
 
-Weights are random, pruned uniformly by magnitude, so that the share of multiply-adds that is left is that of the weights.
-Dense runtimes take the time that they take whatever is pruned; they are measured beside each sparsity all the same. Each
-work has its turn in every round, the order changes from round to round; what is told are ratios of medians: dense over
-sparse. `--two-cores` adds a batch of 32 on two threads and on one.
+Weights are random, pruned uniformly by magnitude, so that the share of multiply-adds that is left is that of the
+weights. Dense runtimes take the time that they take whatever is pruned; they are measured beside each sparsity all the
+same. Each work has its turn in every round, the order changes from round to round; what is told are ratios of medians:
+dense over sparse. `--two-cores` adds a batch of 32 on two threads and on one.
 """
 
 from __future__ import annotations
