@@ -6,7 +6,7 @@ from random_graphs import Drawn, by_torch, layers, nets
 
 from clew.runtime.compact import compacted
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def same(graph, tensors):

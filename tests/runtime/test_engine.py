@@ -15,7 +15,7 @@ from clew.runtime.target import KINDS, possible, target
 from random_graphs import Drawn, by_torch, layers, nets
 
 GAP = 512
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def same(made, kind, half=False):
@@ -67,7 +67,7 @@ def test_a_kept_executable_finds_the_same_bits():
     assert np.array_equal(again, Engine(ready, target()).logits(images))
 
 
-@settings(QUICK, max_examples=25)
+@settings(QUICK, max_examples=12)
 @given(st.one_of(layers(), nets()), st.sampled_from(possible()))
 def test_nothing_is_read_or_written_between_tensors(made, kind):
     graph, tensors = made

@@ -11,7 +11,7 @@ from clew.runtime.reference import run_reference
 from clew.tickets.in_torch import RUN, run_graph
 from random_graphs import layers, nets
 
-QUICK = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @QUICK
