@@ -2,9 +2,9 @@
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from random_graphs import Drawn, by_torch, layers, nets
 
 from clew.runtime.compact import compacted
+from random_graphs import Drawn, by_torch, layers, nets
 
 QUICK = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
