@@ -18,6 +18,7 @@ from clew.explain.nets import nets_of
 from clew.explain.shelf import Shelf
 from clew.explain.subject import subject_of
 from clew.explain.targets import Joined, target_of
+from clew.reports.explain_markdown import explained_markdown, shortened
 from clew.reports.explain_page import write_explain_page
 from clew.tickets.evaluation.bench import Bench
 from clew.tickets.find import find_tickets
@@ -325,5 +326,11 @@ def test_the_clues_of_a_network_with_blocks(tmp_path):
     (dense,) = clues["levels"]
     cka = [pair["cka"]["mean"] for pair in dense["pairs"]]
     assert dense["mean"]["cka"]["mean"] == pytest.approx(np.mean(cka))
+    (told,) = [line for line in found["findings"] if "blocks" in line]
+    assert told.startswith("The 3 blocks of the dense network: heatmaps overlap")
+    assert f"features are alike (CKA) {dense['mean']['cka']['mean']:.2f}" in told
     page = write_explain_page(found, tmp_path / "out").read_text()
     assert "Do the blocks see different clues?" in page
+    kept = shortened(found)
+    assert "pairs" not in kept["clues"]["levels"][0]
+    assert "Do the blocks see different clues" in explained_markdown({"blocks": kept})

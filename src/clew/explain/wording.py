@@ -31,6 +31,7 @@ def findings(found: Mapping[str, Any]) -> list[str]:
         aimed(one, _at(one), None if one is found["dense"] else found["dense"]) for one in (found["dense"], *levels)
     ]
     lines += [believed([found["dense"], *levels]), faithful([found["dense"], *levels]), leaning(found)]
+    lines += apart(found["clues"])
     return [line for line in lines if line]
 
 
@@ -147,6 +148,22 @@ def leaning(found: Mapping[str, Any]) -> str:
         return "Tickets are not shown to lean more on high frequencies than the dense network at any level."
     which = "high frequencies (above an eighth of a cycle per pixel)"
     return f"Tickets lean on {which} {' and '.join(told)} than the dense network."
+
+
+def apart(clues: Mapping[str, Any] | None) -> list[str]:
+    """How far the blocks of each net see different clues; nothing of a network without blocks."""
+    if clues is None:
+        return []
+    lines = []
+    for one in clues["levels"]:
+        which = "the dense network" if one["level"] == 0 else f"the ticket at {percent(one['level'])}"
+        overlap, cka = one["mean"]["overlap"], one["mean"]["cka"]
+        told = [f"heatmaps overlap (IoU of the brightest fifths) {short(overlap)}, by chance {clues['by_chance']:.2f}"]
+        ends = claimed(overlap)
+        told[0] += ": more than by chance" if ends and ends[0] > clues["by_chance"] else ""
+        told += [f"features are alike (CKA) {short(cka)}"] if cka else []
+        lines.append(f"The {clues['blocks']} blocks of {which}: {'; '.join(told)}.")
+    return lines
 
 
 def short(found: Mapping[str, Any]) -> str:

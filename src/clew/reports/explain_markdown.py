@@ -12,7 +12,7 @@ from clew.studies.claims import FAILS, HOLDS, OPEN, Claim, Evidence
 
 Explanation = Mapping[str, Any]
 VERDICTS = {"more": HOLDS, "less": FAILS}
-LONG = ("filters", "flips", "clues", "gallery")  # which this page does not show
+LONG = ("filters", "flips", "gallery")  # which this page does not show
 FOCUS = ("relative_distance", "spearman", "ssim", "top_overlap", "shift")
 
 
@@ -28,7 +28,11 @@ def explained_markdown(explained: Mapping[str, Explanation], depth: int = 2) -> 
 def shortened(found: Explanation) -> dict[str, Any]:
     """An explanation without what this page does not show, and without where its ladder lay."""
     ladder = {key: value for key, value in found["ladder"].items() if key != "path"}
-    return {**{key: value for key, value in found.items() if key not in LONG}, "ladder": ladder}
+    clues = found["clues"] and {
+        **{key: found["clues"][key] for key in ("blocks", "by_chance")},
+        "levels": [{key: one[key] for key in ("level", "mean", "minus_dense")} for one in found["clues"]["levels"]],
+    }
+    return {**{key: value for key, value in found.items() if key not in LONG}, "ladder": ladder, "clues": clues}
 
 
 def frequency_claim(explained: Mapping[str, Explanation]) -> str:
@@ -68,7 +72,7 @@ def _one(name: str, found: Explanation, depth: int) -> str:
         f"{heat['method']} at `{heat['layer']}`, for {heat['target']}."
     )
     parts = [f"{'#' * depth} {name}", about, found["headline"]]
-    parts += [table_text(table, depth + 1) for table in (_focus(found), _region(found), _trust(found))]
+    parts += [table_text(table, depth + 1) for table in (_focus(found), _region(found), _trust(found), _clues(found))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -108,6 +112,15 @@ def _trust(found: Explanation) -> Table:
     ]
     heads = ["", "deletion, better than chance", "insertion, better than chance", "infidelity", "sensitivity", "sanity"]
     return Table("Are the heatmaps to be believed", heads, rows)
+
+
+def _clues(found: Explanation) -> Table:
+    clues = found.get("clues")
+    keys = ("overlap", "energy", "cka", "debiased")
+    rows = [[_name(one), *(figure(one["mean"][key]) for key in keys)] for one in (clues or {"levels": []})["levels"]]
+    chance = f"overlap of the heatmaps (by chance {clues['by_chance']:.2f})" if clues else ""
+    heads = ["", chance, "heat that they share", "likeness of the features (CKA)", "CKA, debiased"]
+    return Table("Do the blocks see different clues", heads, rows)
 
 
 def _name(net: Mapping[str, Any]) -> str:
