@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.base.crops import as_crops
+from clew.base.crops import as_crops, check_crops
 from clew.base.errors import ClewError
 from clew.base.registry import import_all
 from clew.runtime import running
@@ -48,6 +48,8 @@ class Runtime:
 
     def logits(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Logits (B, K) of RGB crops (B, H, W, 3), uint8 or float in [0, 1], at any size; else raises ClewError."""
+        images = np.asarray(images)
+        check_crops(images)
         found = np.empty((len(images), len(self.classes)), np.float32)
         for start in range(0, len(images), BATCH):
             part = slice(start, start + BATCH)
