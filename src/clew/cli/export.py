@@ -18,8 +18,19 @@ def export(
     ticket: Annotated[Path, typer.Argument(help="A ticket file, found by a search or made by 'clew import'.")],
     out: Annotated[Path, typer.Option(help="What to write; nothing may be there yet.")],
     format: Annotated[
-        str, typer.Option(help="onnx, or ticket: the ticket again, with the inference graph that old ones lack.")
+        str,
+        typer.Option(
+            help="onnx; web: a folder for any web server, whose page scores pictures and the camera on its user's "
+            "machine; or ticket: the ticket again, with the inference graph that old ones lack."
+        ),
     ] = "onnx",
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For web, where there is no network: npm's package onnxruntime-web, as .tgz or unpacked; also "
+            "$CLEW_ONNXRUNTIME_WEB. Else it is fetched once and kept.",
+        ),
+    ] = None,
     trust: Trust = None,
     json: Json = False,
 ) -> None:
@@ -27,5 +38,5 @@ def export(
     from clew.tickets.exporting import export_ticket
 
     import_trusted(trust or [])
-    found = export_ticket(ticket, out, format, progress())
+    found = export_ticket(ticket, out, format, progress(), runtime)
     finish(found.facts, json, *found.lines)
