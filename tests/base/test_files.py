@@ -3,7 +3,15 @@ import json
 import pytest
 
 from clew.base.errors import ClewError
-from clew.base.files import TEMPORARY, atomic_path, read_json, sweep_temporaries, write_bytes, write_json
+from clew.base.files import (
+    TEMPORARY,
+    atomic_folder,
+    atomic_path,
+    read_json,
+    sweep_temporaries,
+    write_bytes,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
@@ -14,6 +22,20 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
         (tmp_path / "nowhere").read_bytes()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "out") as folder:  # noqa: PT012
+        (folder / "a").write_bytes(b"a")
+        (tmp_path / "nowhere").read_bytes()
+    assert list(tmp_path.iterdir()) == []
+    with atomic_folder(tmp_path / "new" / "out") as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "a").write_bytes(b"a")
+        assert not (tmp_path / "new" / "out").exists()
+    assert [str(p.relative_to(tmp_path)) for p in sorted(tmp_path.rglob("*"))] == [
+        "new", "new/out", "new/out/sub", "new/out/sub/a",
+    ]  # fmt: skip
 
 
 def test_equal_values_give_equal_json_bytes(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder beside `path` that gets its name when the block ends well, else is removed with all in it.
+
+    Nothing may be at `path`. Raises ClewError when it cannot be written there.
+    """
+    temporary = temporary_path(path)
+    try:
+        with clear_errors(path):
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.rglob("*"):
+                _to_disk(file)
+            settle(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def temporary_path(path: Path) -> Path:
     """A new name beside `path` that `sweep_temporaries` knows."""
     return path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name[-80:]}"
@@ -41,12 +60,16 @@ def temporary_path(path: Path) -> Path:
 
 def settle(temporary: Path, path: Path) -> None:
     """Gives a file that is written to the end its name, once its bytes are on the disk."""
-    handle = os.open(temporary, os.O_RDONLY)
+    _to_disk(temporary)
+    os.replace(temporary, path)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    os.replace(temporary, path)
 
 
 def strangers(folder: Path, own: Iterable[str] = ()) -> list[str]:

@@ -20,10 +20,18 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            help="onnx; ticket: the ticket again, with the inference graph that old ones lack; ticket-fp16: the same, "
+            help="onnx; web: a folder for any web server, whose page scores pictures and the camera on its user's "
+            "machine; ticket: the ticket again, with the inference graph that old ones lack; ticket-fp16: the same, "
             "weights rounded to 16 bits."
         ),
     ] = "onnx",
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For web, where there is no network: npm's package onnxruntime-web, as .tgz or unpacked; also "
+            "$CLEW_ONNXRUNTIME_WEB. Else it is fetched once and kept.",
+        ),
+    ] = None,
     trust: Trust = None,
     json: Json = False,
 ) -> None:
@@ -31,5 +39,5 @@ def export(
     from clew.tickets.exporting import export_ticket
 
     import_trusted(trust or [])
-    found = export_ticket(ticket, out, format, progress())
+    found = export_ticket(ticket, out, format, progress(), runtime)
     finish(found.facts, json, *found.lines)

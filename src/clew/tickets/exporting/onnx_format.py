@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clew.base.errors import ClewError
 from clew.base.files import atomic_path
 from clew.base.hashing import hash_file
-from clew.base.progress import Progress
+from clew.base.progress import Progress, Task
 from clew.runtime.onnx_file import INPUT, OPSET, OUTPUT, onnx_model
 from clew.tickets.exporting.base import Export, formats
 from clew.tickets.exporting.comparing import logit_error, seeded_pictures
@@ -21,6 +21,7 @@ from clew.tickets.ticket import Ticket
 
 LARGEST_ERROR = 1e-3  # of a logit, per 1 of the largest where that is above 1
 BATCHES = (1, 3)
+STEPS = 2 + len(BATCHES)
 NOT_FAST = (
     "the zeros of the mask are stored as weights and cost the time of weights: an ONNX file is no faster for its "
     "sparsity"
@@ -30,21 +31,30 @@ NOT_FAST = (
 @formats.register("onnx")
 def export_onnx(ticket: Ticket, out: Path, progress: Progress) -> Export:
     """Writes an ONNX file for any batch; raises ClewError, and leaves none, when its logits are not the ticket's."""
-    with progress.task("exporting", 2 + len(BATCHES)) as task, atomic_path(out) as temporary:
-        task.advance(note="writing")
-        model = onnx_model(ticket.graph(), ticket.content.tensors, _facts(ticket))
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
-        task.advance(note="comparing with PyTorch")
-        session, module, errors = _session(temporary, out), ticket.detector(), []
-        for batch in BATCHES:
-            errors.append(_error(session, module, seeded_pictures(ticket.config.input_size, batch)))
-            task.advance()
-        if not all(share <= LARGEST_ERROR for _, share in errors):
-            raise ClewError(
-                f"{out}: the ONNX file's logits differ from PyTorch's by {max(error for error, _ in errors):.2g}, more "
-                f"than {LARGEST_ERROR:g}: it is not left. Please report the network."
-            )
-    return _told(ticket, out, max(error for error, _ in errors))
+    with progress.task("exporting", STEPS) as task, atomic_path(out) as temporary:
+        error = write_compared(ticket, temporary, out, task)
+    return _told(ticket, out, error)
+
+
+def write_compared(ticket: Ticket, path: Path, shown: Path, task: Task) -> float:
+    """Writes an ONNX file to `path`, in STEPS steps of `task`; the largest difference of a logit from PyTorch's.
+
+    Raises ClewError, naming the file `shown`, when it cannot be run or gives other logits.
+    """
+    task.advance(note="writing")
+    model = onnx_model(ticket.graph(), ticket.content.tensors, _facts(ticket))
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    task.advance(note="comparing with PyTorch")
+    session, module, errors = _session(path, shown), ticket.detector(), []
+    for batch in BATCHES:
+        errors.append(_error(session, module, seeded_pictures(ticket.config.input_size, batch)))
+        task.advance()
+    if not all(share <= LARGEST_ERROR for _, share in errors):
+        raise ClewError(
+            f"{shown}: the ONNX file's logits differ from PyTorch's by {max(error for error, _ in errors):.2g}, more "
+            f"than {LARGEST_ERROR:g}: it is not left. Please report the network."
+        )
+    return max(error for error, _ in errors)
 
 
 def _facts(ticket: Ticket) -> dict[str, str]:
