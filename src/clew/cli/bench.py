@@ -38,6 +38,10 @@ def bench(
     from clew.runtime.opened import opened
 
     named = tuple(name.strip() for name in forms.split(",") if name.strip())
+    if out is not None:
+        from clew.reports.bench_chart import check_out
+
+        check_out(out)
     asked = Asked(named, _counts("batch", batch), _counts("threads", threads), rounds)
     if path.is_dir():
         _bench_ladder(path, asked, out, progress(), json)

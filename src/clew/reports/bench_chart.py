@@ -20,6 +20,7 @@ WIDTH, LEFT, RIGHT, TOP = 720.0, 190.0, 560.0, 26.0
 ROW, BAR, HEAD, FOOT = 27.0, 13.0, 34.0, 34.0
 MOST = 1.3  # of the upper quartile: further out, the 95th percentile leaves the drawing
 JSON, PICTURE = "bench.json", "bench.svg"
+ENDINGS = (".json", ".svg")
 
 
 def write_bench(found: Mapping[str, Any], out: Path) -> list[Path]:
@@ -36,19 +37,24 @@ def text_of(found: Mapping[str, Any]) -> str:
 
 
 def write_as(texts: Mapping[str, str], out: Path) -> list[Path]:
-    """Writes one of several texts by the ending of `out`, or all of them under their names into the folder `out`."""
-    if not out.is_dir() and out.suffix:
-        text = next((text for name, text in texts.items() if Path(name).suffix == out.suffix), None)
-        if text is None:
-            endings = " or ".join(sorted({Path(name).suffix for name in texts}))
-            raise ClewError(f"--out {out}: expected a file that ends in {endings}, or a folder.")
-        write_text(out, text)
+    """Writes the first of the texts with the ending of `out`, or all under their names into the folder `out`."""
+    check_out(out)
+    if _is_file(out):
+        write_text(out, next(text for name, text in texts.items() if Path(name).suffix == out.suffix))
         return [out]
-    if out.is_file():
-        raise ClewError(f"--out {out}: it is a file, not a folder.")
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts]
+
+
+def check_out(out: Path) -> None:
+    """Raises ClewError for what can be neither a file of a known kind nor a folder."""
+    if _is_file(out) and out.suffix not in ENDINGS:
+        raise ClewError(f"--out {out}: expected a file that ends in {' or '.join(ENDINGS)}, or a folder.")
+
+
+def _is_file(out: Path) -> bool:
+    return out.is_file() or (bool(out.suffix) and not out.is_dir())
 
 
 def bars(found: Mapping[str, Any]) -> Markup:
