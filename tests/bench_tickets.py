@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from clew.detectors.base import Config
 from clew.detectors.build import initial_state
-from clew.tickets import file
-from clew.tickets.file import TicketFile, read_ticket, write_ticket
+from clew.tickets.file import read_ticket, write_ticket
 from clew.tickets.importing import import_weights
+from sealed_tickets import format_1
 
 SIZE = 32
 
@@ -34,10 +33,6 @@ def small_ticket(path: Path, sparsity: float = 0.0) -> Path:
     return path
 
 
-def as_format_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_format_1(path: Path) -> None:
     """Makes a ticket as earlier versions wrote it, without its graph."""
-    content = read_ticket(path)
-    header = {key: value for key, value in content.header.items() if key != "graph_reason"}
-    monkeypatch.setattr(file, "FORMAT", 1)
-    write_ticket(path, TicketFile({**header, "graph": None}, content.mask, content.values, content.rest))
-    monkeypatch.undo()
+    path.write_bytes(format_1(read_ticket(path)))

@@ -133,7 +133,7 @@ def keys_of(found):
     """All keys of nested JSON, but for those that are data: layers and their counts."""
     for key, value in found.items() if isinstance(found, dict) else ():
         yield key
-        yield from () if key in ("layers", "shapes") else keys_of(value)
+        yield from () if key in ("layers", "shapes", "rest") else keys_of(value)
     for value in found if isinstance(found, list) else ():
         yield from keys_of(value)
 

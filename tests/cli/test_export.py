@@ -20,13 +20,15 @@ from clew.base.hashing import hash_file
 from clew.detectors.base import Config, Facts
 from clew.detectors.build import initial_state
 from clew.runtime.onnx_file import onnx_model
-from clew.tickets import file
 from clew.tickets.exporting import formats, onnx_format
+from clew.tickets.exporting.comparing import logit_error, seeded_pictures
+from clew.tickets.exporting.ticket_fp16_format import PICTURES
 from clew.tickets.file import read_ticket, write_ticket
 from clew.tickets.importing import import_weights
 from clew.tickets.ticket import load_ticket
 from command_line import clew as run
 from command_line import refused, told
+from sealed_tickets import format_1
 
 SIZE = 37
 
@@ -115,25 +117,94 @@ def test_a_file_that_cannot_be_run_is_not_left(tickets, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def as_format_1(path, ticket, monkeypatch):
-    """A ticket as earlier versions wrote it."""
-    header = {key: value for key, value in ticket.header.items() if key != "graph_reason"}
-    monkeypatch.setattr(file, "FORMAT", 1)
-    write_ticket(path, replace(ticket.content, header={**header, "graph": None}))
-    monkeypatch.undo()
-
-
-def test_a_ticket_of_format_1_gets_its_graph_and_nothing_else(tickets, tmp_path, monkeypatch):
+def test_a_ticket_of_format_1_gets_its_graph_and_nothing_else(tickets, tmp_path):
     new = load_ticket(tickets / "three.safetensors")
-    as_format_1(tmp_path / "old", new, monkeypatch)
+    (tmp_path / "old").write_bytes(format_1(new.content))
     old = load_ticket(tmp_path / "old")
-    assert (old.header["format"], old.header["graph"]) == (1, None)
+    assert (old.header["format"], old.header.get("graph")) == (1, None)
     images = np.random.default_rng(0).random((2, SIZE, SIZE, 3)).astype(np.float32)
     assert np.array_equal(old.predict(images), new.predict(images))
     found = told("export", tmp_path / "old", "--format", "ticket", "--out", tmp_path / "new")
     assert (found["version"], found["nodes"]) == (2, len(new.header["graph"]["nodes"]))
     assert (tmp_path / "new").read_bytes() == (tickets / "three.safetensors").read_bytes()
     told("export", tmp_path / "old", "--format", "onnx", "--out", tmp_path / "d.onnx")
+
+
+def with_weight(tickets, path, value):
+    """The ticket of three classes, one of its surviving weights another."""
+    content = read_ticket(tickets / "three.safetensors")
+    values = {key: array.copy() for key, array in content.values.items()}
+    place = tuple(np.argwhere(content.mask["hidden.weight"])[5])
+    values["hidden.weight"][place] = value
+    write_ticket(path, replace(content, values=values))
+    return place
+
+
+def test_fp16_rounds_the_surviving_weights_and_nothing_else(tickets, tmp_path):
+    ticket, out = tickets / "three.safetensors", tmp_path / "half"
+    found = told("export", ticket, "--format", "ticket-fp16", "--out", out)
+    before, after = load_ticket(ticket), load_ticket(out)
+    for name, value in before.content.tensors.items():
+        rounded = value.astype(np.float16).astype(np.float32) if name in before.mask else value
+        assert after.content.tensors[name].tobytes() == rounded.tobytes()
+    assert after.header == before.header | {"values": "fp16", "seal": after.header["seal"]}
+    assert (found["format"], found["values"], found["rounded_to_zero"]) == ("ticket-fp16", "fp16", 0)
+    assert found["bytes"] == out.stat().st_size
+    kept = sum(int(mask.sum()) for mask in before.mask.values())
+    assert ticket.stat().st_size - out.stat().st_size == pytest.approx(2 * kept, abs=64)
+
+
+def test_fp16_tells_the_largest_difference_of_a_logit(tickets, tmp_path):
+    ticket, out = tickets / "three.safetensors", tmp_path / "half"
+    error = told("export", ticket, "--format", "ticket-fp16", "--out", out)["largest_logit_error"]
+    images = seeded_pictures(SIZE, PICTURES).transpose(0, 2, 3, 1)
+    assert error == float(np.abs(load_ticket(out).logits(images) - load_ticket(ticket).logits(images)).max())
+    assert 0 < error < 0.01
+
+
+def test_logits_of_another_shape_differ_without_end():
+    logits = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+    assert logit_error(logits, logits + np.float32([[0, 0.5], [-0.25, 0]])) == 0.5
+    assert logit_error(logits, logits[:1]) == logit_error(logits[:, :1], logits) == np.inf
+
+
+def test_a_ticket_of_fp16_is_a_ticket_like_any_other(tickets, tmp_path):
+    half = tmp_path / "half"
+    run("export", tickets / "three.safetensors", "--format", "ticket-fp16", "--out", half)
+    for format in ("ticket", "ticket-fp16"):
+        found = told("export", half, "--format", format, "--out", tmp_path / format)
+        assert (tmp_path / format).read_bytes() == half.read_bytes()
+    assert found["largest_logit_error"] == 0
+    assert told("export", half, "--out", tmp_path / "d.onnx")["largest_logit_error"] < 1e-5
+    shown = run("tickets", "show", half)
+    assert "surviving weights rounded to fp16 after it was measured and calibrated" in shown
+    assert "fp16" not in run("tickets", "show", tickets / "three.safetensors")
+    load_ticket(half).save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == half.read_bytes()
+
+
+def test_a_weight_that_fp16_makes_zero_stays_in_the_mask(tickets, tmp_path):
+    place = with_weight(tickets, tmp_path / "t", 1e-9)
+    found = told("export", tmp_path / "t", "--format", "ticket-fp16", "--out", tmp_path / "half")
+    after = read_ticket(tmp_path / "half")
+    assert (after.values["hidden.weight"][place], after.mask["hidden.weight"][place]) == (0, True)
+    assert found["rounded_to_zero"] == 1
+
+
+@pytest.mark.parametrize(("value", "told_as"), [(70_000, "70000"), (-1e9, "-1e+09"), (np.nan, "nan")])
+def test_a_weight_beyond_fp16_is_refused(tickets, tmp_path, value, told_as):
+    with_weight(tickets, tmp_path / "t", value)
+    line = refused("export", tmp_path / "t", "--format", "ticket-fp16", "--out", tmp_path / "half")
+    assert f"t: 'hidden.weight' holds a weight of {told_as}, and float16 ends at 65504: keep the ticket in fp32" in line
+    assert not (tmp_path / "half").exists()
+
+
+def test_fp16_of_format_1_gets_its_graph(tickets, tmp_path):
+    new = load_ticket(tickets / "three.safetensors")
+    (tmp_path / "old").write_bytes(format_1(new.content))
+    for name in (tmp_path / "old", tickets / "three.safetensors"):
+        run("export", name, "--format", "ticket-fp16", "--out", tmp_path / f"half-{name.name}")
+    assert (tmp_path / "half-old").read_bytes() == (tmp_path / "half-three.safetensors").read_bytes()
 
 
 class Bent(nn.Module):
@@ -159,6 +230,15 @@ def test_a_network_without_a_graph_is_named(tmp_path, format):
     assert "bent.safetensors: Bent: 'tanh' in Bent has no counterpart in an inference graph" in line
     assert not (tmp_path / "d").exists()
     assert "runs in PyTorch alone: Bent: 'tanh'" in run("tickets", "show", ticket)
+
+
+def test_a_network_without_a_graph_has_its_ticket_in_fp16(tmp_path):
+    torch.save(Bent().state_dict(), tmp_path / "w.pth")
+    import_weights(tmp_path / "w.pth", f"{__name__}:Bent", tmp_path / "t")
+    run("export", tmp_path / "t", "--format", "ticket-fp16", "--out", tmp_path / "half")
+    header = read_ticket(tmp_path / "half").header
+    assert (header["graph"], header["values"]) == (None, "fp16")
+    assert "'tanh' in Bent has no counterpart" in header["graph_reason"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def tiny(tmp_path_factory):
     return write_store(base / "tiny", methods=("real", "Grid"), videos=videos, frames=1, names=False).path
 
 
-@pytest.mark.parametrize("name", detectors.names())
+# resnet34 is resnet18 with more blocks, and takes as long as all others but xception together
+@pytest.mark.parametrize("name", [name for name in detectors.names() if name != "resnet34"])
 def test_every_detector_trains_by_its_name_and_is_read_again(name, tiny, tmp_path):
     options = OPTIONS.get(name, [])
     size = 32 if name in OPTIONS else facts_of(name).least or facts_of(name).multiple

@@ -148,8 +148,8 @@ def test_it_goes_on_where_it_was_stopped(ladder: Ladder, monkeypatch: pytest.Mon
     assert len(works) == 5, "another request is another measurement"
 
 
-def test_a_ticket_without_a_graph_is_refused_with_what_to_do(ladder: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_format_1(ladder.path / TICKETS / "imp-s0-80.safetensors", monkeypatch)
+def test_a_ticket_without_a_graph_is_refused_with_what_to_do(ladder: Ladder) -> None:
+    as_format_1(ladder.path / TICKETS / "imp-s0-80.safetensors")
     line = refused("bench", ladder.path, *QUICK)
     assert "imp-s0-80.safetensors is of format 1, without an inference graph" in line
     assert "imp-s0-80.safetensors --format ticket --out NEW' writes" in line

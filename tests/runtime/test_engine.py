@@ -1,16 +1,21 @@
 """The sparse engine against PyTorch: any layer, any net, any kind of processor that this one can run."""
 
+import platform
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import Drawn, by_torch, layers, nets
 
+from clew.runtime.assemble import assemble
 from clew.runtime.engine import Engine, build
 from clew.runtime.executable import from_bytes
-from clew.runtime.target import possible, target
+from clew.runtime.fold import fold
+from clew.runtime.target import KINDS, possible, target
+from random_graphs import Drawn, by_torch, layers, nets
 
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+GAP = 512
+QUICK = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def same(made, kind, half=False):
@@ -60,6 +65,34 @@ def test_a_kept_executable_finds_the_same_bits():
     images = np.random.default_rng(1).random((2, *graph.input), np.float32)
     again = Engine(from_bytes(ready.as_bytes()), target()).logits(images)
     assert np.array_equal(again, Engine(ready, target()).logits(images))
+
+
+@settings(QUICK, max_examples=12)
+@given(st.one_of(layers(), nets()), st.sampled_from(possible()))
+def test_nothing_is_read_or_written_between_tensors(made, kind):
+    graph, tensors = made
+    images = np.random.default_rng(0).random((1, *graph.input), np.float32)
+    alone = Engine(build(graph, tensors, target(kind)), target(kind)).logits(images)
+    engine = Engine(build(graph, tensors, target(kind), gap=GAP), target(kind))
+    (bench,) = engine._benches
+    program = assemble(fold(graph, tensors), target(kind), False)
+    offsets, size = program.arranged(GAP)
+    between = np.ones(size, bool)
+    for name, start in offsets.items():
+        between[start : start + program.sizes[name]] = False
+    bench._arena[between] = 255  # a number of fp32 that is none
+    assert np.array_equal(engine.logits(images), alone)
+    assert between.sum() >= GAP
+    assert (bench._arena[between] == 255).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_code_is_made_for_any_processor(kind):
+    graph, tensors = drawn_net()
+    chosen = target(kind)
+    code = build(graph, tensors, chosen, half=chosen.half).code.tobytes()
+    machine = int.from_bytes(code[18:20], "little")  # ELF's e_machine
+    assert machine == (183 if kind == "neon" else 62 if platform.machine() == "x86_64" else machine)
 
 
 def test_images_of_another_size_are_refused():

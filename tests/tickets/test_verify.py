@@ -11,6 +11,7 @@ import pytest
 from clew.base.errors import ClewError
 from clew.tickets.evaluation import verify
 from clew.tickets.evaluation.models import choose_model
+from clew.tickets.exporting import export_ticket
 from clew.tickets.file import read_ticket, write_ticket
 from clew.tickets.importing import import_weights
 from clew.training.weights import save_state
@@ -60,6 +61,14 @@ def test_networks_that_tell_methods_apart_keep_their_macro_auc(tmp_path_factory)
     found = verify(run.path, [store_of(run)], tolerance=0)
     assert found["passed"]
     assert any(check["figure"] == "test macro_auc" and check["kept"] for check in found["checks"])
+
+
+def test_a_ticket_rounded_to_fp16_is_verified_like_any_other(ladder, tmp_path):
+    """No weight may be counted as pruned because it was rounded, and the figures are measured with the rounded ones."""
+    export_ticket(ladder.path / "tickets/imp-s0-50.safetensors", tmp_path / "half", "ticket-fp16")
+    found = verify(tmp_path / "half", [store_of(ladder)])
+    assert len(found["checks"]) == 7
+    assert found["passed"], found["lines"]
 
 
 def test_a_raised_auc_is_found(ladder, ticket):

@@ -18,12 +18,16 @@ def export(
     ticket: Annotated[Path, typer.Argument(help="A ticket file, found by a search or made by 'clew import'.")],
     out: Annotated[Path, typer.Option(help="What to write; nothing may be there yet.")],
     format: Annotated[
-        str, typer.Option(help="onnx, or ticket: the ticket again, with the inference graph that old ones lack.")
+        str,
+        typer.Option(
+            help="onnx; ticket: the ticket again, with the inference graph that old ones lack; ticket-fp16: the same, "
+            "weights rounded to 16 bits."
+        ),
     ] = "onnx",
     trust: Trust = None,
     json: Json = False,
 ) -> None:
-    """Write a ticket for other programs, compared with PyTorch before it is left."""
+    """Write a ticket for other programs, or again in another form, and tell what came out."""
     from clew.tickets.exporting import export_ticket
 
     import_trusted(trust or [])

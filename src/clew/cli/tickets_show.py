@@ -74,7 +74,8 @@ def _ticket_lines(path: Path, header: dict[str, Any]) -> list[str]:
         *(f"  {line}" for line in fakes_lines(header["search"])),
         f"  {100 * counts['sparsity']:.2f} % of {counts['prunable']:,} weights are zero, {counts['remaining']:,} live; "
         f"{100 * counts['macs_sparsity']:.1f} % of the multiply-adds fall away",
-        *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header), *_graph(header))),
+        *(f"  {line}" for line in (*_classes(header), _figures(header), *_calibration(path, header))),
+        *(f"  {line}" for line in (*_values(header), *_graph(header))),
     ]
 
 
@@ -92,6 +93,12 @@ def _graph(header: dict[str, Any]) -> list[str]:
     """Why a ticket runs in PyTorch alone; nothing where that is not known."""
     reason = header.get("graph_reason")
     return [] if reason is None else [f"runs in PyTorch alone: {reason}"]
+
+
+def _values(header: dict[str, Any]) -> list[str]:
+    """That weights were rounded after the ticket was measured; nothing where they were not."""
+    rounded = header.get("values") == "fp16"
+    return ["surviving weights rounded to fp16 after it was measured and calibrated"] if rounded else []
 
 
 def _figures(header: dict[str, Any]) -> str:

@@ -76,9 +76,9 @@ def explain_ladder(
     trust_figures, or null}.
     """
     check_request(limit, resamples, out)
-    _refuse_inside(Path(out), Path(ladder), Path(store))
     nets = nets_of(ladder, method, levels, seeds)
     opened = open_store(store)
+    _refuse_inside(Path(out), Path(ladder), Path(store))
     classes = tuple(nets.dense.classes) if len(nets.dense.classes) > 2 else ()
     fakes = tuple(nets.ladder.settings.get("fakes") or ())
     wanted = target_of(target, nets.dense.classes)

@@ -42,6 +42,11 @@ class Pieces:
         """The pieces that an input of such a stride must have."""
         return Pieces(self.grid, self.rows * stride[0], self.columns * stride[1])
 
+    def after(self, stride: tuple[int, int]) -> Pieces:
+        """The pieces that an output of such a stride has; of size 0 where the stride does not divide these."""
+        even = self.rows % stride[0] == 0 and self.columns % stride[1] == 0
+        return Pieces(self.grid, self.rows // stride[0], self.columns // stride[1]) if even else Pieces(self.grid, 0, 0)
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -17,6 +17,7 @@ ANEW = 30.0  # cycles of a vector laid out anew
 ROUNDED = (1, 2, 4, 8, 16, 32)
 WASTE = 1.7  # at most so many times the vectors of the best pieces
 FORBIDDEN = 1e18
+TRIED = 4  # starts, the cheapest, that are improved
 
 
 @dataclass
@@ -73,14 +74,6 @@ class Plan:
         """A layer with a stride."""
         self._edges.append(edge)
 
-    def broken(self, chosen: Mapping[str, Pieces]) -> list[str]:
-        """The values after a stride that had to fit and does not."""
-        return [
-            edge.after
-            for edge in self._edges
-            if not edge.channels and chosen[edge.after].before(edge.stride) != chosen[edge.before]
-        ]
-
     def _room(self) -> None:
         """What comes after a stride makes room for what is read before it; where it must fit, for all that is there."""
         for edge in reversed(self._edges):
@@ -89,35 +82,42 @@ class Plan:
             after.height = max(after.height, -(-need[0] // edge.stride[0]))
             after.width = max(after.width, -(-need[1] // edge.stride[1]))
 
-    def chosen(self, lanes: int) -> dict[str, Pieces]:
-        """The pieces of every value, by turns the best of one group of values while the others stay."""
+    def chosen(self, lanes: int) -> tuple[dict[str, Pieces], float]:
+        """The pieces of every value, and the cycles of all: by turns the best of one group while the others stay."""
         self._room()
         groups = list({id(group): group for group in self._home.values()}.values())
         ways = [candidates(group.height, group.width, lanes) for group in groups]
         number = {name: at for at, group in enumerate(groups) for name in group.names}
-        best: list[Pieces] = []
-        least = float("inf")
-        for start in self._starts(groups, ways, number):
-            found = self._improved(start, groups, ways, number)
-            cost = self._cost(found, groups, number)
-            if cost < least:
-                best, least = found, cost
-        return {name: best[at] for name, at in number.items()}
+        starts = sorted(self._starts(groups, ways, number), key=lambda start: self._cost(start, groups, number))
+        tried = [self._improved(start, groups, ways, number) for start in starts[:TRIED]]
+        best = min(tried, key=lambda found: self._cost(found, groups, number))
+        least = self._cost(best, groups, number)
+        return {name: best[at] for name, at in number.items()}, least
 
     def _starts(
         self, groups: Sequence[Joined], ways: Sequence[Sequence[Pieces]], number: Mapping[str, int]
     ) -> list[list[Pieces]]:
-        """Each alone at its best; and for each way to cut the last, all others as strides ask for it."""
-        starts = [[min(way, key=lambda pieces: pieces.size) for way in ways]]
-        last = len(groups) - 1
-        for pieces in ways[last]:
-            start = list(starts[0])
-            start[last] = pieces
-            for edge in reversed(self._edges):
-                wanted = start[number[edge.after]].before(edge.stride)
-                if wanted.holds(groups[number[edge.before]].height, groups[number[edge.before]].width):
-                    start[number[edge.before]] = wanted
-            starts.append(start)
+        """Each alone at its best; and for each way to cut each, all others as strides ask for it, where they can."""
+        alone = [min(way, key=lambda pieces: pieces.size) for way in ways]
+        starts = [alone]
+        for at, way in enumerate(ways):
+            for pieces in way:
+                start = list(alone)
+                start[at] = pieces
+                known = {at}
+                for edge in (*reversed(self._edges), *self._edges):
+                    before, after = number[edge.before], number[edge.after]
+                    if after in known and before not in known:
+                        wanted = start[after].before(edge.stride)
+                    elif before in known and after not in known:
+                        wanted = start[before].after(edge.stride)
+                        before = after
+                    else:
+                        continue
+                    if wanted.holds(groups[before].height, groups[before].width):
+                        start[before] = wanted
+                        known.add(before)
+                starts.append(start)
         return starts
 
     def _improved(

@@ -17,12 +17,16 @@ ELEMENT = 9.0  # cycles of each vector of a layer without weights
 
 
 def planned(folded: Folded, lanes: int) -> tuple[Folded, dict[str, Pieces]]:
-    """The pieces of each value, and the layers: a pooling that cannot be fused becomes a layer of its own."""
-    plan = _plan(folded)
-    chosen = plan.chosen(lanes)
-    if broken := plan.broken(chosen):
-        folded = unpooled(folded, broken)
-        chosen = _plan(folded).chosen(lanes)
+    """The pieces of each value, and the layers: a pooling becomes a layer of its own where fusing it costs more.
+
+    Pooling 2x2 within a layer needs pieces of even size, which on small maps leaves lanes empty, there and before.
+    """
+    chosen, cost = _plan(folded).chosen(lanes)
+    for name in [layer.output for layer in reversed(folded.layers) if _pooled(layer)]:
+        apart = unpooled(folded, [name])
+        tried, cycles = _plan(apart).chosen(lanes)
+        if cycles < cost:
+            folded, chosen, cost = apart, tried, cycles
     return folded, chosen
 
 

@@ -79,6 +79,8 @@ def target(name: str = "") -> Target:
     initialised()
     if name in possible():
         return Target(name, size, registers, fma, half, *_host(name))
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
     triple, cpu = OTHER_TRIPLES.get(name, (llvm.get_default_triple(), "x86-64"))
     return Target(name, size, registers, fma, half, triple, cpu, ",".join(f"+{one}" for one in needed))
 

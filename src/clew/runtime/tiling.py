@@ -1,7 +1,7 @@
 """Which tile, block of channels and group of filters a convolution runs with: the cheapest by a model of the processor.
 
 The model counts cycles as they were measured on one core: a multiply-add whose vector comes from the first-level cache,
-from the second, or from a register; what a nonzero costs beside; what a row of nonzeros costs beside.
+from the second or third, or from a register; what a nonzero costs beside; what a row of nonzeros costs beside.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from clew.runtime.layout import Pieces
 from clew.runtime.target import Target
 
-FROM_CACHE, FROM_SECOND, FROM_REGISTER = 0.5, 0.9, 0.31  # cycles of a multiply-add of one vector
+FROM_FIRST, FROM_SECOND, FROM_THIRD, FROM_REGISTER = 0.5, 1.5, 3.0, 0.31  # cycles of a multiply-add of one vector
 NONZERO, ROW, MOVED = 1.0, 12.0, 0.6  # of a nonzero; of a row; of a vector put by or written
-CACHE = 40 * 1024  # bytes of the first-level cache that a block's input may take
+FIRST, SECOND = 40 * 1024, 800 * 1024  # bytes of the first- and second-level cache that a block's input may take
+VECTOR = 64  # bytes
 WAIT = 8  # multiply-adds that are under way at a time
 
 
@@ -69,7 +70,7 @@ def _ways(work: Work, pieces: Pieces, target: Target) -> Iterator[Tiling]:
 
 def _blocks(work: Work, down: int, across: int, target: Target) -> list[int]:
     """All input channels at once, or as many as the cache holds."""
-    fitting = max(1, CACHE // (_footprint(work, down, across) * target.bytes))
+    fitting = max(1, FIRST // (_footprint(work, down, across) * target.bytes))
     if not work.blocked or fitting >= work.channels:
         return [work.channels]
     count = -(-work.channels // fitting)
@@ -83,16 +84,22 @@ def _footprint(work: Work, down: int, across: int) -> int:
     return rows * columns
 
 
+def _load(size: int) -> float:
+    """The cycles of a multiply-add whose vector is one of so many bytes that are used again and again."""
+    if size <= FIRST * 1.2:
+        return FROM_FIRST
+    return FROM_SECOND if size <= SECOND else FROM_THIRD
+
+
 def _cycles(work: Work, pieces: Pieces, tile: tuple[int, int], block: int, group: int, nonzeros: int) -> float:
     size = tile[0] * tile[1]
     tiles = -(-pieces.rows // tile[0]) * -(-pieces.columns // tile[1])
     blocks = -(-work.channels // block)
-    fits = _footprint(work, *tile) * block * 64 <= CACHE * 1.2
-    load = FROM_CACHE if fits or not work.blocked else FROM_SECOND
+    load = _load(_footprint(work, *tile) * block * VECTOR) if work.blocked else FROM_FIRST
     if group == 1:
         multiplied = nonzeros * (load * (size + 1) + NONZERO)
     else:
-        multiplied = nonzeros * (max(FROM_REGISTER * size * group, load * (size + group)) + NONZERO)
+        multiplied = nonzeros * (max(FROM_REGISTER * size * group, load * (size + group)) + 2 * NONZERO)
     rows = work.filters // group * blocks
     put_by = 2 * MOVED * size * work.filters * (blocks - 1)
     return tiles * (multiplied + ROW * rows + put_by + MOVED * size * work.filters)

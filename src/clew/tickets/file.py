@@ -1,7 +1,7 @@
 """The ticket file: one .safetensors, no pickle, sealed by a checksum; needs no torch.
 
-Layout: `mask/NAME` packed bits (uint8, C order, most significant first), `kept/NAME` the surviving values (float32,
-C order), `rest/NAME` whatever is not prunable. The header, one JSON text in the file's metadata, says all else.
+Its tensors hold mask, surviving values and all else, `clew.tickets.packed` says how. Its header is a JSON text in the
+file's metadata; what is long there and read by programs alone, `DETAILS`, is a tensor too, compressed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +20,10 @@ from safetensors.numpy import load, save
 
 from clew.base.errors import ClewError
 from clew.base.files import write_bytes
-from clew.tickets.header import FORMAT, check_graph_fits, parse_header
+from clew.tickets.checked_json import deflated, json_text
+from clew.tickets.format_1 import unpacked_1
+from clew.tickets.header import DETAILS, FORMAT, VALUES, check_graph_fits, parse_header
+from clew.tickets.packed import layout_of, packed, unpacked
 
 SEAL = b"0" * 64  # stands where the checksum goes while the checksum is taken
 MOST_BYTES = 4 * 2**30
@@ -32,8 +34,8 @@ Found = TypeVar("Found")
 class TicketFile:
     """What a ticket file holds.
 
-    `header` the JSON; `mask` prunable tensor name -> bool of its shape; `values` the same names -> float32 with
-    zeros where the mask is False; `rest` the other tensors of the state.
+    `header` what it says of itself, details and all; `mask` prunable tensor name -> bool of its shape; `values` the
+    same names -> float32 with zeros where the mask is False; `rest` the other tensors of the state.
     """
 
     header: dict[str, Any]
@@ -53,25 +55,20 @@ def write_ticket(path: Path, ticket: TicketFile) -> None:
 
 
 def ticket_bytes(ticket: TicketFile) -> bytes:
-    """The bytes of a ticket file, its checksum in place.
+    """The bytes of a ticket file, its checksum in place; `values` in its header chooses fp32 (usual) or fp16.
 
-    Raises ValueError when a pruned value is not zero, or the header's graph does not fit the tensors.
+    Raises ValueError when a pruned value is not zero, a value is not one of fp16 where the header says so, or the
+    header's graph does not fit the tensors.
     """
     _check_graph(ticket)
-    tensors: dict[str, NDArray[Any]] = {f"rest/{name}": np.asarray(t, order="C") for name, t in ticket.rest.items()}
-    for name, mask in ticket.mask.items():
-        values = ticket.values[name]
-        if values.shape != mask.shape or values.dtype != np.float32:
-            raise ValueError(f"{name}: expected float32 {mask.shape}, found {values.dtype} {values.shape}")
-        if np.any(values[~mask]):
-            raise ValueError(f"{name}: a pruned weight is not zero")
-        tensors[f"mask/{name}"] = np.packbits(mask.reshape(-1))
-        tensors[f"kept/{name}"] = values[mask]
-    shapes = {name: list(mask.shape) for name, mask in ticket.mask.items()}
-    header = {**ticket.header, "format": FORMAT, "shapes": shapes, "seal": SEAL.decode()}
-    data = save(tensors, {"clew": json.dumps(header, sort_keys=True, allow_nan=False, separators=(",", ":"))})
-    seal = hashlib.sha256(data).hexdigest().encode()
-    return data.replace(SEAL, seal, 1)
+    stored = ticket.header.get("values", VALUES[0])
+    own = {"format": FORMAT, "values": stored, "seal": SEAL.decode(), "rest": layout_of(ticket.rest)}
+    own["shapes"] = {name: list(mask.shape) for name, mask in ticket.mask.items()}
+    header = {"graph": None, **ticket.header, **own}
+    tensors = packed(ticket.mask, ticket.values, ticket.rest, stored)
+    tensors["details"] = np.frombuffer(deflated({key: header.pop(key) for key in DETAILS}), np.uint8)
+    data = save(tensors, {"clew": json_text(header)})
+    return data.replace(SEAL, hashlib.sha256(data).hexdigest().encode(), 1)
 
 
 def read_ticket(path: Path) -> TicketFile:
@@ -102,17 +99,8 @@ def _read(path: Path, parse: Callable[[bytes], Found]) -> Found:
 def parse_ticket(data: bytes) -> TicketFile:
     """The ticket in the bytes of a file; raises ValueError or what the parsers raise when it is not whole."""
     header = _sealed_header(data)
-    tensors = load(data)
-    mask, values = {}, {}
-    for name, shape in header["shapes"].items():
-        mask[name] = _unpack(tensors.pop(f"mask/{name}"), tuple(shape), name)
-        kept = tensors.pop(f"kept/{name}")
-        if kept.dtype != np.float32 or kept.shape != (int(mask[name].sum()),):
-            raise ValueError(f"{name}: the surviving values do not fit the mask")
-        values[name] = np.zeros(shape, np.float32)
-        values[name][mask[name]] = kept
-    rest = {name.removeprefix("rest/"): tensor for name, tensor in tensors.items()}
-    ticket = TicketFile(header, mask, values, rest)
+    unpack = unpacked_1 if header["format"] == 1 else unpacked
+    ticket = TicketFile(header, *unpack(header, load(data)))
     _check_graph(ticket)
     return ticket
 
@@ -121,9 +109,19 @@ def _sealed_header(data: bytes) -> dict[str, Any]:
     """The header, once the seal is found to be that of the bytes; raises ValueError otherwise."""
     header = read_header(data)
     seal = str(header["seal"]).encode()
-    if len(seal) != 64 or hashlib.sha256(data.replace(seal, SEAL, 1)).hexdigest().encode() != seal:
+    at = data.find(seal)
+    if at < 0 or _checksum(data, at) != seal:
         raise ValueError("its checksum does not match its content")
     return header
+
+
+def _checksum(data: bytes, at: int) -> bytes:
+    """The checksum of a file whose seal begins at byte `at`."""
+    content = memoryview(data)
+    found = hashlib.sha256(content[:at])
+    found.update(SEAL)
+    found.update(content[at + len(SEAL) :])
+    return found.hexdigest().encode()
 
 
 def _check_graph(ticket: TicketFile) -> None:
@@ -136,17 +134,16 @@ def read_header(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     if not 0 < length <= len(data) - 8:
         raise ValueError("it is truncated or no safetensors file")
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    table = json.loads(data[8 : 8 + length])
+    metadata = table.get("__metadata__", {})
     if "clew" not in metadata:
         raise ValueError("it holds no Clew ticket")
-    return parse_header(metadata["clew"])
+    return parse_header(metadata["clew"], _details(table, memoryview(data)[8 + length :]))
 
 
-def _unpack(packed: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[np.bool_]:
-    count = prod(shape)
-    if packed.dtype != np.uint8 or packed.shape != (-(-count // 8),):
-        raise ValueError(f"{name}: the mask does not fit the shape {shape}")
-    bits = np.unpackbits(packed)
-    if bits[count:].any():
-        raise ValueError(f"{name}: the mask has bits beyond its end")
-    return np.asarray(bits[:count].reshape(shape), bool)
+def _details(table: dict[str, Any], content: memoryview) -> bytes | None:
+    """The bytes of the tensor `details`, None where there is none; wrong offsets give bytes that are no details."""
+    if "details" not in table:
+        return None
+    start, end = table["details"]["data_offsets"]
+    return bytes(content[start:end])

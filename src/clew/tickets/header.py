@@ -1,29 +1,31 @@
-"""The header of a ticket file, from its JSON text: hostile until it is shown not to be; needs no torch."""
+"""The header of a ticket file, from its JSON texts: hostile until it is shown not to be; needs no torch."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from clew.runtime.graph import Graph, Shape, parse_graph, shapes_of
+from clew.tickets.checked_json import checked_json, inflated
 
 FORMAT = 2  # with the inference graph, which format 1 has not
 READ = (1, FORMAT)
+DETAILS = ("graph", "rest")  # long, and read by programs alone: kept compressed, since format 2
+VALUES = ("fp32", "fp16")  # how the surviving weights are stored
 REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
 MOST_SIZE, MOST_CLASSES = 4096, 10_000  # pixels of a side; outputs of a network
 MOST_WEIGHTS = 2**30
-LONGEST_NUMBER = 18  # digits, so that every whole number has 64 bits
 OBJECTS = ("detector", "search", "sparsity", "shapes", "metrics")
 
 
-def parse_header(text: str) -> dict[str, Any]:
-    """The header in its JSON text; raises ValueError when it is not that of a ticket which can be used here.
+def parse_header(text: str, details: bytes | None) -> dict[str, Any]:
+    """The header in its JSON text and, since format 2, its compressed `DETAILS`.
 
-    Numbers are finite, texts can be written again, and what others look into is of the right kind and size.
+    Raises ValueError when it is not that of a ticket which can be used here: numbers are finite, texts can be written
+    again, and what others look into is of the right kind and size.
     """
-    header = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    header = checked_json(text)
     if not isinstance(header, dict):
         raise ValueError("its header is no object")
     lacking = [key for key in REQUIRED if key not in header]
@@ -33,11 +35,11 @@ def parse_header(text: str) -> dict[str, Any]:
         raise ValueError(f"it has format {header['format']}, this version of Clew reads {' and '.join(map(str, READ))}")
     for key in OBJECTS:
         _expect(isinstance(header[key], dict), key, "an object")
-    for part in _texts(header):
-        part.encode()  # half a surrogate pair raises a ValueError
+    if header["format"] != 1:
+        header |= _in_details(details)
     _check_detector(header["detector"])
-    _check_rest(header)
-    _check_shapes(header["shapes"])
+    _check_fields(header)
+    _check_layout(header)
     _check_graph(header)
     return header
 
@@ -56,24 +58,12 @@ def check_graph_fits(header: dict[str, Any], tensors: Mapping[str, Shape]) -> No
     _expect(found == (outputs,), "graph", f"{outputs} logits at its end, not {found}")
 
 
-def _whole(text: str) -> int:
-    if len(text.lstrip("-")) > LONGEST_NUMBER:
-        raise ValueError("its header holds a number out of range")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError("its header holds a number that is NaN or infinite")
-    return value
-
-
-def _texts(found: Any) -> Iterator[str]:
-    """Every text in a JSON value, the names of fields with them."""
-    if isinstance(found, str):
-        yield found
-    for part in (*found, *found.values()) if isinstance(found, dict) else found if isinstance(found, list) else ():
-        yield from _texts(part)
+def _in_details(found: bytes | None) -> dict[str, Any]:
+    if found is None:
+        raise ValueError("it lacks the details of its header")
+    details = inflated(found)
+    _expect(isinstance(details, dict) and set(details) == set(DETAILS), "details", f"an object of {', '.join(DETAILS)}")
+    return dict(details)
 
 
 def _check_detector(found: dict[str, Any]) -> None:
@@ -89,7 +79,7 @@ def _check_detector(found: dict[str, Any]) -> None:
     _expect(plain, "detector", "options that are numbers, texts, true or false")
 
 
-def _check_rest(header: dict[str, Any]) -> None:
+def _check_fields(header: dict[str, Any]) -> None:
     """The fields that are looked into without a further check."""
     _expect(isinstance(header["protocol"], str), "protocol", "a text")
     names, data, outputs = header.get("classes"), header["data"], max(2, header["detector"].get("classes", 2))
@@ -122,12 +112,27 @@ def _check_optional(header: dict[str, Any]) -> None:
         )
 
 
-def _check_shapes(found: dict[str, Any]) -> None:
-    weights = 0
-    for shape in found.values():
-        _expect(isinstance(shape, list) and all(_counts(side, MOST_WEIGHTS, 0) for side in shape), "shapes", "sizes")
-        weights += math.prod(shape)
-    _expect(weights <= MOST_WEIGHTS, "shapes", f"at most {MOST_WEIGHTS:,} weights")
+def _check_layout(header: dict[str, Any]) -> None:
+    """What the tensors of the file stand for; those of format 1 say it by their own names, but for shapes."""
+    shapes, old = header["shapes"], header["format"] == 1
+    _expect(header.get("values", "fp32") in (VALUES[:1] if old else VALUES), "values", " or ".join(VALUES))
+    _expect(_numbers_in(shapes) <= MOST_WEIGHTS, "shapes", f"at most {MOST_WEIGHTS:,} weights")
+    if old:
+        return
+    _expect(isinstance(header["rest"], dict), "rest", "an object")
+    names = set(shapes)
+    for kind, found in header["rest"].items():
+        _expect(isinstance(found, dict), "rest", f"an object of {kind:.20}")
+        _expect(_numbers_in(found, "rest") <= MOST_WEIGHTS, "rest", f"at most {MOST_WEIGHTS:,} numbers")
+        _expect(names.isdisjoint(found), "rest", "a name for each tensor")
+        names |= set(found)
+
+
+def _numbers_in(shapes: dict[str, Any], key: str = "shapes") -> int:
+    """How many numbers tensors of these shapes have together; raises ValueError for what is no shape."""
+    for shape in shapes.values():
+        _expect(isinstance(shape, list) and all(_counts(side, MOST_WEIGHTS, 0) for side in shape), key, "sizes")
+    return sum(map(math.prod, shapes.values()))
 
 
 def _check_graph(header: dict[str, Any]) -> None:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from clew.runtime.assemble import Assembly, Unsupported
 from clew.runtime.fold import After, Layer
 from clew.runtime.graph import IMAGE
-from clew.runtime.kernels import copy, gather, linear
+from clew.runtime.kernels import copy, gather, linear, picture
 from clew.runtime.layers.linears import call
 from clew.runtime.moving import copied, gathered
 from clew.runtime.program import Arg, At, Picture
-from clew.runtime.versions import Need
+from clew.runtime.versions import Need, Version
 
 
 def emit(a: Assembly, layer: Layer) -> None:
@@ -24,13 +24,25 @@ def emit(a: Assembly, layer: Layer) -> None:
         return
     out, (name,) = a.home(layer.output), layer.inputs
     if name == IMAGE:
-        _, height, width = a.shapes[IMAGE]
+        _picture(a, layer, out)
+        return
+    source = a.version(name, Need(a.chosen[layer.output]))
+    copied(a, source, out, layer.afters, layer.output)
+
+
+def _picture(a: Assembly, layer: Layer, out: Version) -> None:
+    """The picture itself: by runs where it fills its pieces, else number by number."""
+    _, height, width = a.shapes[IMAGE]
+    layout, pieces = a.layout(out), out.pieces
+    if not layout.full or pieces.columns % picture.run_of(a.lanes):
         numbers = np.arange(height * width).reshape(height, width)
         shape = gather.Gather(outside=True)
         gathered(a, Picture(), numbers, height * width, out, shape, layer.output, layer.afters)
         return
-    source = a.version(name, Need(a.chosen[layer.output]))
-    copied(a, source, out, layer.afters, layer.output)
+    finish, extra = a.finish(layer.afters, out)
+    runs = picture.Picture(height, width, pieces.grid, pieces.rows, pieces.columns, layout.pitch, layout.plane, finish)
+    args: list[Arg] = [Picture(), a.place(out, layout.origin), out.shape[0], *extra]
+    a.program.call(picture, runs, a.half, args, layer.output)
 
 
 def _vector(a: Assembly, layer: Layer) -> None:

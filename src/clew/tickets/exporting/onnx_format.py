@@ -16,6 +16,7 @@ from clew.base.hashing import hash_file
 from clew.base.progress import Progress
 from clew.runtime.onnx_file import INPUT, OPSET, OUTPUT, onnx_model
 from clew.tickets.exporting.base import Export, formats
+from clew.tickets.exporting.comparing import logit_error, seeded_pictures
 from clew.tickets.ticket import Ticket
 
 LARGEST_ERROR = 1e-3  # of a logit, per 1 of the largest where that is above 1
@@ -36,7 +37,7 @@ def export_onnx(ticket: Ticket, out: Path, progress: Progress) -> Export:
         task.advance(note="comparing with PyTorch")
         session, module, errors = _session(temporary, out), ticket.detector(), []
         for batch in BATCHES:
-            errors.append(_error(session, module, _pictures(ticket.config.input_size, batch)))
+            errors.append(_error(session, module, seeded_pictures(ticket.config.input_size, batch)))
             task.advance()
         if not all(share <= LARGEST_ERROR for _, share in errors):
             raise ClewError(
@@ -78,19 +79,12 @@ def _session(path: Path, out: Path) -> Any:
         raise ClewError(f"{out}: ONNX Runtime cannot run the file: it is not left ({why}).") from error
 
 
-def _pictures(size: int, count: int) -> NDArray[np.float32]:
-    """Pictures (B, 3, H, W) in [0, 1]: noise over patches of plain colour, the same every time."""
-    draw = np.random.default_rng(count)
-    patches = draw.random((count, 3, -(-size // 8), -(-size // 8)), np.float32).repeat(8, 2).repeat(8, 3)
-    return np.asarray((patches[:, :, :size, :size] + draw.random((count, 3, size, size), np.float32)) / 2, np.float32)
-
-
 def _error(session: Any, module: torch.nn.Module, images: NDArray[np.float32]) -> tuple[float, float]:
     """The largest difference of a logit, and its share of the largest logit, if that is above 1."""
     with torch.inference_mode():
         wanted = module(torch.from_numpy(images)).numpy()
     (found,) = session.run([OUTPUT], {INPUT: images})
-    error = float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
+    error = logit_error(found, wanted)
     return error, error / max(1.0, float(np.abs(wanted).max()))
 
 
