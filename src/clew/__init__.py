@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from clew.runtime.load import load_runtime
     from clew.studies.reading import read_study
     from clew.studies.run import run_study
+    from clew.tickets.benching import bench_ticket
     from clew.tickets.compare import compare
     from clew.tickets.evaluation import Attack, evaluate, ladder_robustness
     from clew.tickets.exporting import export_ticket
     from clew.tickets.find import find_tickets
     from clew.tickets.importing import import_weights
     from clew.tickets.ladder import open_ladder
+    from clew.tickets.latency import bench_ladder
     from clew.tickets.ticket import load_ticket
     from clew.tickets.transfer import transfer_tickets
 
@@ -34,6 +36,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attack": "clew.tickets.evaluation",
     "ClewError": "clew.base.errors",
+    "bench_ladder": "clew.tickets.latency",
+    "bench_ticket": "clew.tickets.benching",
     "blend_faces": "clew.datasets.blending.writing",
     "check_store": "clew.datasets.checks",
     "compare": "clew.tickets.compare",
@@ -58,6 +62,8 @@ _HOMES = {
 __all__ = [
     "Attack",
     "ClewError",
+    "bench_ladder",
+    "bench_ticket",
     "blend_faces",
     "check_store",
     "compare",

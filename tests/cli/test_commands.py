@@ -21,6 +21,7 @@ from command_line import ended, heed_ctrl_c
 COMMANDS = {
     ("demo",),
     ("train",),
+    ("bench",),
     ("evaluate",),
     ("explain",),
     ("export",),

@@ -9,6 +9,7 @@ import typer
 from clew import __version__
 from clew.base.errors import ClewError
 from clew.cli import (
+    bench,
     data_blend,
     data_check,
     data_crop,
@@ -50,6 +51,7 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
+app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clew.base.errors import ClewError
+from clew.cli.bench_lines import latency_lines
 from clew.cli.console import Json, finish, progress
 from clew.cli.fakes import fakes_lines, origin_lines
 from clew.cli.import_weights import meaning
@@ -46,6 +47,7 @@ def show(
 
 def _show_ladder(path: Path, csv: Path | None, as_json: bool) -> None:
     from clew.tickets.ladder import open_ladder
+    from clew.tickets.latency_table import latency_table
 
     ladder = open_ladder(path)
     told: dict[str, Any] = {}
@@ -56,6 +58,9 @@ def _show_ladder(path: Path, csv: Path | None, as_json: bool) -> None:
         told = {"csv": str(csv), "rows": write_ladder_csv(ladder, csv, progress())}
         lines = [f"csv: {csv} ({counted(told['rows'], 'row')})"]
     summary = ladder.summary()
+    if (latency := latency_table(ladder, summary)) is not None:
+        told["latency"] = latency
+        lines = [*latency_lines(latency), *lines]
     about = [*fakes_lines(ladder.settings), *origin_lines(ladder), *lines]
     finish({**summary, **told}, as_json, *ladder_lines(summary), *about)
 

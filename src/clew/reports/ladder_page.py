@@ -21,6 +21,7 @@ from clew.reports.figures import key_figures, level_table
 from clew.reports.gaps import gap_chart
 from clew.reports.histories import panels
 from clew.reports.kept import kept_rows
+from clew.reports.latency import latency
 from clew.reports.pages import asset, page_text
 from clew.reports.parts import part_maps
 from clew.reports.protocol import has_videos, protocol
@@ -75,6 +76,7 @@ def page_content(ladder: Ladder, summary: Mapping[str, Any], stores: Sequence[Pa
         "part_maps": part_maps(summary, judged),
         "examples": examples(ladder, summary, stores),
         "panels": panels(ladder, shown),
+        "latency": latency(ladder, summary),
         "costs": costs(ladder),
         "protocol": protocol(ladder, summary),
         "rewind": ladder.settings["rewind"],

@@ -26,13 +26,16 @@ class Unavailable(Exception):
 class Form:
     """`make` (ticket, threads, cache) -> logits, raising Unavailable; `about` one phrase; `exact`: computed in fp32.
 
-    `tried`: whether "auto" may choose it.
+    `tried`: whether "auto" may choose it. `precision`: what it computes in. `skips`: whether it leaves out work on
+    pruned weights; other forms are dense.
     """
 
     make: Callable[[Opened, int, Cache | None], Logits]
     about: str
     exact: bool = True
     tried: bool = True
+    precision: str = "fp32"
+    skips: bool = False
 
 
 forms: Registry[Form] = Registry("form")

@@ -40,4 +40,4 @@ def _made(precision: str, ticket: Opened, threads: int, cache: Cache | None) -> 
 
 
 forms.register("openvino")(Form(partial(_made, "f32"), "OpenVINO, dense, fp32"))
-forms.register("openvino-bf16")(Form(partial(_made, "bf16"), "OpenVINO, dense, bf16", exact=False))
+forms.register("openvino-bf16")(Form(partial(_made, "bf16"), "OpenVINO, dense, bf16", exact=False, precision="bf16"))

@@ -52,5 +52,7 @@ def _name(ticket: Opened, chosen: Target, half: bool) -> str:
     return f"sparse-{hash_json(parts)[:32]}"
 
 
-forms.register("sparse")(Form(partial(_made, False), "our own engine, which skips what is pruned, fp32"))
-forms.register("sparse-fp16")(Form(partial(_made, True), "our own engine, fp16", exact=False))
+forms.register("sparse")(Form(partial(_made, False), "our own engine, which skips what is pruned, fp32", skips=True))
+forms.register("sparse-fp16")(
+    Form(partial(_made, True), "our own engine, fp16", exact=False, precision="fp16", skips=True)
+)
