@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -69,6 +71,27 @@ def test_the_table_tells_what_the_json_tells(ticket, monkeypatch):
         "nothing was loaded anew"
     )
     assert not any(line.startswith("not run") for line in lines)
+
+
+WITHOUT = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "pyarrow", "scipy", "jinja2", "onnx", "openvino"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Blocked())
+from clew.cli.main import run
+run()
+"""
+
+
+def test_the_light_install_measures_too(ticket):
+    words = ["bench", str(ticket), "--forms", "sparse", "--rounds", "2", "--no-fresh", "--json"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["reference"] == "numpy, fp64"
+    assert found["forms"][0]["largest_logit_error"] < 1e-5
 
 
 def test_a_form_that_cannot_run_is_listed_with_its_reason(ticket, monkeypatch):

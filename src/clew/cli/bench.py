@@ -33,7 +33,8 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure how fast and how large a ticket is in each form: sparse, ONNX Runtime, OpenVINO, PyTorch, ..."""
-    import_trusted(trust or [])
+    if trust:  # which needs PyTorch; a ticket is measured without it too
+        import_trusted(trust)
     from clew.runtime.bench import Asked
     from clew.runtime.opened import opened
 

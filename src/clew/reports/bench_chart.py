@@ -18,7 +18,7 @@ from clew.reports.words import SPACE, counted
 
 WIDTH, LEFT, RIGHT, TOP = 720.0, 190.0, 560.0, 26.0
 ROW, BAR, HEAD, FOOT = 27.0, 13.0, 34.0, 34.0
-MOST = 1.3  # of the upper quartile: further out, the 95th percentile leaves the drawing
+MOST = 1.3  # of the longest median: what spreads further leaves the drawing
 JSON, PICTURE = "bench.json", "bench.svg"
 ENDINGS = (".json", ".svg")
 
@@ -72,7 +72,7 @@ def bars(found: Mapping[str, Any]) -> Markup:
 def _group(cell: Mapping[str, Any], top: float) -> Markup:
     rows: Sequence[Mapping[str, Any]] = cell["rows"]
     bottom = top + HEAD + ROW * len(rows)
-    scale = Linear(0.0, max(min(row["p95_ms"], MOST * row["q3_ms"]) for row in rows) * 1.02, LEFT, RIGHT)
+    scale = Linear(0.0, max(row["median_ms"] for row in rows) * MOST, LEFT, RIGHT)
     parts = [tag("text", _head(cell), x=8, y=top + 20, class_="tick strong")]
     for value in ticks(0.0, scale.high, 5):
         x = scale(value)
@@ -92,7 +92,7 @@ def _bar(cell: Mapping[str, Any], row: Mapping[str, Any], scale: Linear, top: fl
     """A bar to the median, a thick line between the quartiles, a stroke at the 95th percentile."""
     middle = top + BAR / 2
     low, median, high, late = (scale(row[f"{key}_ms"]) for key in ("q1", "median", "q3", "p95"))
-    end = min(late, RIGHT + 4)
+    high, end = min(high, RIGHT + 4), min(late, RIGHT + 4)
     heights = {"y1": top + 2, "y2": top + BAR - 2}
     stroke = [tag("line", x1=end, x2=end, **heights, style="stroke: var(--ink); stroke-width: 1.4")] * (late <= RIGHT)
     return tag(
@@ -110,7 +110,7 @@ def _bar(cell: Mapping[str, Any], row: Mapping[str, Any], scale: Linear, top: fl
 
 def _value(row: Mapping[str, Any]) -> str:
     times = row["times_dense_fp32"]
-    ratio = "" if times is None else f"; {times['median']:.2f}{SPACE}\N{MULTIPLICATION SIGN}"
+    ratio = "" if times is None else f"; {times['median']:.3g}{SPACE}\N{MULTIPLICATION SIGN}"
     return f"{row['median_ms']:.3g}{SPACE}ms{ratio}"
 
 
