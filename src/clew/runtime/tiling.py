@@ -48,7 +48,7 @@ class Tiling:
     cycles: float
 
 
-def tiling(work: Work, pieces: Pieces, target: Target, half: bool) -> Tiling:
+def tiling(work: Work, pieces: Pieces, target: Target) -> Tiling:
     """The cheapest way."""
     return min(_ways(work, pieces, target), key=lambda way: way.cycles)
 

@@ -28,7 +28,7 @@ def emit(a: Assembly, layer: Layer) -> None:
     source = a.source(layer)
     came, goes = a.layout(source), a.layout(out)
     _, stride, dilation, (top, left, *_) = window_of(layer)
-    way = tiling(_work(layer, pooled), full, a.target, a.half)
+    way = tiling(_work(layer, pooled), full, a.target)
     steps = Steps(came.plane, dilation[0] * came.pitch, dilation[1])
     nonzeros = stream(layer.weight, layer.attributes["groups"], steps, way.block, way.group, way.unroll)
     finish, extra = a.finish(layer.afters, out)
