@@ -15,19 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 CAPPED = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"}
-SIZES = {"cnn5": 128, "resnet18": 224, "xception": 299, "meso4": 256}
+SIZES = {"cnn5": 128, "resnet18": 224, "xception": 299, "meso4": 256, "resnet34": 224, "mi_net": 128}
 DENSE = ("torch", "torch-channels-last", "onnx", "openvino")
 OTHERS = ("openvino-bf16",)
 BATCH = 32
@@ -108,34 +107,12 @@ def works(path: Path, threads: int, forms: tuple[str, ...]) -> Iterator[tuple[st
 
 def timed(
     ready: dict[str, Callable[[np.ndarray], np.ndarray]], images: np.ndarray, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of every turn; a turn of something quick is the mean of several in a row."""
-    names = list(ready)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    again = {}
-    for name in names:
-        ready[name](images)
-        start = time.perf_counter()
-        ready[name](images)
-        again[name] = max(1, min(20, int(0.01 / (time.perf_counter() - start))))
-    for number in range(rounds):
-        for at in range(len(names)):
-            name = names[(at + number) % len(names)]
-            ready[name](images)
-            start = time.perf_counter()
-            for _ in range(again[name]):
-                ready[name](images)
-            times[name].append((time.perf_counter() - start) / again[name])
-    return times
+) -> dict[str, dict[str, float | int]]:
+    """Median and spread of each in ms, measured by turns."""
+    from clew.runtime.timing import figures, interleaved
 
-
-def told(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Median and spread of each in ms."""
-    found = {}
-    for name, each in times.items():
-        low, middle, high = statistics.quantiles(each, n=4) if len(each) > 1 else [each[0]] * 3
-        found[name] = {"ms": 1e3 * middle, "low": 1e3 * low, "high": 1e3 * high, "p95": 1e3 * np.quantile(each, 0.95)}
-    return found
+    turns = interleaved({name: partial(run, images) for name, run in ready.items()}, rounds)
+    return {name: figures(seconds).as_dict() for name, seconds in turns.items()}
 
 
 def measure(name: str, sparsity: float, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -148,8 +125,8 @@ def measure(name: str, sparsity: float, args: argparse.Namespace, folder: Path) 
     ready = dict(works(path, 1, (*sparse, *dense)))
     wanted = ready["torch"](images)
     errors = {form: float(np.abs(run(images) - wanted).max()) for form, run in ready.items()}
-    one = told(timed(ready, images, args.rounds))
-    exact = {form: one[form]["ms"] for form in DENSE if form in one}
+    one = timed(ready, images, args.rounds)
+    exact = {form: one[form]["median_ms"] for form in DENSE if form in one}
     best = min(exact, key=exact.__getitem__)
     found = {
         "net": name,
@@ -159,7 +136,7 @@ def measure(name: str, sparsity: float, args: argparse.Namespace, folder: Path) 
         "one_picture": one,
         "errors": errors,
         "best_dense_fp32": best,
-        "ratio": {form: exact[best] / one[form]["ms"] for form in sparse if form in one},
+        "ratio": {form: exact[best] / one[form]["median_ms"] for form in sparse if form in one},
     }
     if args.two_cores:
         found["two_cores"] = two_cores(path, np.repeat(images, BATCH, 0), sparse, args.rounds)
@@ -169,16 +146,16 @@ def measure(name: str, sparsity: float, args: argparse.Namespace, folder: Path) 
 def two_cores(path: Path, images: np.ndarray, forms: tuple[str, ...], rounds: int) -> dict[str, Any]:
     """A batch on two threads and on one."""
     ready = {f"{form} {threads}": run for threads in (1, 2) for form, run in works(path, threads, forms)}
-    times = told(timed(ready, images, max(5, rounds // 4)))
-    gained = {form: times[f"{form} 1"]["ms"] / times[f"{form} 2"]["ms"] for form in forms if f"{form} 1" in times}
+    times = timed(ready, images, max(5, rounds // 4))
+    gained = {form: times[f"{form} 1"]["median_ms"] / times[f"{form} 2"]["median_ms"] for form in forms if f"{form} 1" in times}
     return {"ms": times, "gained": gained}
 
 
 def line(found: dict[str, Any]) -> str:
     """What was found, in one line."""
     one = found["one_picture"]
-    ratios = ", ".join(f"{form} {one[form]['ms']:.2f} ms: {ratio:.2f} times" for form, ratio in found["ratio"].items())
-    others = ", ".join(f"{form} {one[form]['ms']:.2f}" for form in one if not form.startswith("sparse"))
+    ratios = ", ".join(f"{form} {one[form]['median_ms']:.2f} ms: {ratio:.2f} times" for form, ratio in found["ratio"].items())
+    others = ", ".join(f"{form} {one[form]['median_ms']:.2f}" for form in one if not form.startswith("sparse"))
     gained = found.get("two_cores", {}).get("gained", {})
     more = "".join(f"; {form} on two cores {gain:.2f} times" for form, gain in gained.items())
     return f"{found['net']} {found['sparsity']:.0%}: {ratios} ({found['best_dense_fp32']}; {others} ms){more}"
@@ -196,7 +173,7 @@ def capped() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", default="cnn5,resnet18,xception,meso4")
+    parser.add_argument("--nets", default=",".join(SIZES))
     parser.add_argument("--sparsity", default="0.8,0.9,0.95")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--two-cores", action="store_true")
