@@ -89,9 +89,13 @@ def test_stronger_compression_shows_more_blocks() -> None:
 
 
 def test_the_grid_is_found_after_enlarging() -> None:
-    crop = jpeg(natural(5, 128, 1.5), 10)
-    enlarged = resized(crop, 200)[..., 0].copy()
-    assert blockiness(enlarged, 128) > 0.1 > 5 * blockiness(enlarged, 200)
+    """At two thirds or more of what is measured before, if the source's size is told; else hardly at all."""
+    crop = jpeg(natural(5, 128, 1.5), 5)
+    native = blockiness(crop[..., 0].copy(), 128)
+    for size in (200, 256):
+        enlarged = resized(crop, size)[..., 0].copy()
+        assert 2 / 3 * native < blockiness(enlarged, 128) < native
+        assert blockiness(enlarged, size) < native / 5
 
 
 def test_light_is_measured_on_the_face_itself() -> None:

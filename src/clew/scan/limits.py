@@ -8,6 +8,14 @@ from dataclasses import dataclass
 
 from clew.base.errors import ClewError
 
+# The defaults, from four dense networks of 64-pixel input (cnn5 and meso4, each trained on OpenForensics and on DFDC
+# crops) and 600 crops of their validation parts, made worse step by step. False alarms, as they are / then:
+# 48 px across: cnn5 0.12 / 0.13 and 0.40 / 0.52; 40 px: 0.14 and 0.62; 32 px: 0.19 and 0.75; 24 px: 0.23 and 0.89.
+# Detail of 28 to 32 px (blurred): 0.14 and 0.66; 24 to 25 px: 0.16 and 0.82; 21 to 22 px: 0.19 and 0.93.
+# JPEG of quality 10 (blockiness 0.2 to 0.3) changes no AUC by 0.01, 5 (0.3 to 0.5) by 0.01 to 0.03.
+# Brightness 0.12: AUC 0.94 to 0.87 and 0.67 to 0.59, and hardly a fake is found below 0.08. Of the crops as they are
+# the limits refuse 0 to 3 %.
+
 
 @dataclass(frozen=True)
 class Limits:
