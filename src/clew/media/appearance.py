@@ -12,9 +12,9 @@ _COLUMNS = (10, 54)
 _HUES, _STRENGTHS = 12, 4
 COLOURS = len(_STRIPS) * _HUES * _STRENGTHS  # numbers of an appearance that are colours; the others are edges
 
-# Measured on means over tracks: colours of one person after a while 0.015 to 0.063 apart, of two persons in one video
-# at least 0.081 (36 pairs), in one photograph 0.024 to more; edges of one person at least 0.86 alike. Both together
-# still call 6 in 377 pairs of people in one photograph alike, so they are never enough to join tracks by themselves.
+# Measured on means over tracks: colours of one person after a while 0.015 to 0.063 apart (7 pairs), of two persons in
+# one video at least 0.081 (29 pairs); edges of one person at least 0.859 alike. Both together still call 6 in 377 pairs
+# of faces in one photograph alike, so they are never enough to join tracks by themselves.
 _COLOURS_APART = 0.065
 _EDGES_ALIKE = 0.85
 
