@@ -23,6 +23,7 @@ from clew.datasets.store import CropStore, open_store
 from clew.runtime.cache import Cache
 from clew.runtime.checking import checked
 from clew.runtime.forms import forms
+from clew.runtime.load import known_forms
 from clew.runtime.machine import machine
 from clew.runtime.opened import Opened
 from clew.runtime.representative import as_network
@@ -86,6 +87,7 @@ def form_scores(
     pictures on the other side of 0.5; `ranged` the training pictures that int8 took its ranges from, 0: drawn ones.
     Raises ClewError where no form runs.
     """
+    known_forms()
     parts = [VERSION, ticket.hash, on.store.hash, on.samples.split, list(names), threads, machine()]
     name = f"form-scores-{hash_json(parts)[:32]}"
     kept = None if cache is None else cache.get(name)
