@@ -9,9 +9,9 @@ COPY src ./src
 RUN pip install --no-cache-dir --constraint constraints.txt . \
     && useradd --create-home --uid 1000 clew \
     && mkdir /work \
-    && chown clew /work
+    && chown 1000 /work
 
-USER clew
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["clew"]
 CMD ["--help"]

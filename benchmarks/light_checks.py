@@ -184,14 +184,12 @@ def main() -> None:
         print(json.dumps(found))
         return
     sizes = ", ".join(f"{name} {size:g}" for name, size in found["distributions"].items())
-    print(
-        f"light install: {found['mb']:g} MB of {MOST_MB} ({found['mb_with_tools']:g} with pip and setuptools): {sizes}"
-    )
+    print(f"light install: {found['mb']:g} MB of {MOST_MB} ({found['mb_with_tools']:g} with pip and setuptools)")
+    print(f"MB by distribution: {sizes}")
     print(
         f"import and load of {args.ticket.name}: {found['first_s']:.2f} s the first time, from the cache "
         f"{statistics.median(found['cached_s']):.2f} s (median of {LOADS}, {min(found['cached_s']):.2f} to "
-        f"{max(found['cached_s']):.2f}); logits within {found['logits_off']:.1g} of "
-        f"the range of PyTorch's; "
+        f"{max(found['cached_s']):.2f}); logits off by {found['logits_off']:.1g} of their range; "
         f"{found['commands']} commands answer as they should"
     )
 

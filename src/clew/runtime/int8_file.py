@@ -3,12 +3,11 @@
 Weights are int8, symmetric, a scale for each output channel; activations uint8, one range for each value, from the
 least to the largest that representative pictures give (Jacob et al., "Quantization and Training of Neural Networks for
 Efficient Integer-Arithmetic-Only Inference", CVPR 2018). Quantise and dequantise operations stand in the graph, which
-ONNX Runtime and OpenVINO both compile to kernels of int8.
+ONNX Runtime and OpenVINO both compile to kernels of int8. The last layer stays in fp32.
 """
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +18,17 @@ from numpy.typing import NDArray
 
 from clew.base.hashing import hash_json
 from clew.runtime.cache import Cache
-from clew.runtime.onnx_file import INPUT
+from clew.runtime.onnx_file import INPUT, OUTPUT
 from clew.runtime.opened import Opened
-from clew.runtime.representative import drawn
+from clew.runtime.representative import drawn, hash_of
 from clew.runtime.target import host_features
 
 VERSION = 1  # of what is kept
 BATCH = 8
+OPERATIONS = (  # those that have kernels of int8; the others stay in fp32, a BatchNorm that is not folded too
+    *("Conv", "Gemm", "Add", "Mul", "Concat", "Relu", "Clip", "LeakyRelu", "Sigmoid"),
+    *("MaxPool", "AveragePool", "GlobalAveragePool", "Flatten"),
+)
 EXACT_SUMS = {"avx512vnni", "avxvnni", "dotprod"}  # features whose products of int8 are summed in 32 bits
 
 
@@ -57,10 +60,13 @@ def quantised(model: bytes, images: NDArray[np.float32], short: bool = False) ->
     with tempfile.TemporaryDirectory(prefix="clew-") as folder:
         folded, out = Path(folder) / "folded.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(onnx.load_from_string(model), folded, skip_symbolic_shape=True)  # folds BatchNorm
+        last = [node.name for node in onnx.load(folded).graph.node if OUTPUT in node.output]
         quantization.quantize_static(
             folded,
             out,
             _Reader(images),
+            nodes_to_exclude=last,  # logits of 256 steps would tie
+            op_types_to_quantize=list(OPERATIONS),
             quant_format=quantization.QuantFormat.QDQ,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -97,6 +103,5 @@ def _short_weights() -> bool:
 
 def _name(ticket: Opened, images: NDArray[np.float32]) -> str:
     """Other content, pictures or versions have other names."""
-    pictures = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
     libraries = [version(name) for name in ("onnx", "onnxruntime")]
-    return f"int8-{hash_json([VERSION, ticket.hash, pictures, _short_weights(), *libraries])[:32]}"
+    return f"int8-{hash_json([VERSION, ticket.hash, hash_of(images), _short_weights(), *libraries])[:32]}"

@@ -8,6 +8,7 @@ brightness and warmth of skin.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,11 @@ def as_network(images: NDArray[Any], size: int) -> NDArray[np.float32]:
         raise ClewError("expected representative crops to take ranges from, found none: leave them out to draw some.")
     some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST)).round().astype(np.int64))
     return np.ascontiguousarray(as_crops(images[some], size).transpose(0, 3, 1, 2))
+
+
+def hash_of(images: NDArray[np.float32]) -> str:
+    """The SHA-256 of pictures, in hex."""
+    return hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
 
 
 def drawn(size: int, count: int = COUNT) -> NDArray[np.float32]:

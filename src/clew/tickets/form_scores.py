@@ -26,7 +26,7 @@ from clew.runtime.forms import forms
 from clew.runtime.load import known_forms
 from clew.runtime.machine import machine
 from clew.runtime.opened import Opened
-from clew.runtime.representative import as_network
+from clew.runtime.representative import as_network, hash_of
 from clew.tickets.benching import reference_of
 from clew.tickets.evaluation.bench import measure, picture_bench, told
 from clew.tickets.evaluation.samples import SPLITS, usable
@@ -88,7 +88,8 @@ def form_scores(
     Raises ClewError where no form runs.
     """
     known_forms()
-    parts = [VERSION, ticket.hash, on.store.hash, on.samples.split, list(names), threads, machine()]
+    ranges = "" if ticket.representative is None else hash_of(ticket.representative)
+    parts = [VERSION, ticket.hash, ranges, on.store.hash, on.samples.split, list(names), threads, machine()]
     name = f"form-scores-{hash_json(parts)[:32]}"
     kept = None if cache is None else cache.get(name)
     if kept is not None:
