@@ -37,7 +37,7 @@ def as_network(images: NDArray[Any], size: int) -> NDArray[np.float32]:
 
 def hash_of(images: NDArray[np.float32]) -> str:
     """The SHA-256 of pictures, in hex."""
-    return hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+    return hashlib.sha256(images.tobytes()).hexdigest()
 
 
 def drawn(size: int, count: int = COUNT) -> NDArray[np.float32]:
