@@ -117,6 +117,8 @@ DETECTOR = {"name": "cnn5", "input_size": 64}
         ({"protocol": "opencv-v1, 1.5 times the box, 96 px"}, "auto", Cropping("opencv", 1.5, 96)),
         ({"protocol": "as-given-v1, 256 px; dlib-v1, 2 times the box"}, "auto", Cropping("dlib", 1.3, 256)),
         ({"protocol": "opencv-v1, 96 px"}, "none", Cropping("none", 1.3, 96)),
+        ({"protocol": "none-v1", "scan": {"faces": "none", "size": 99}}, "auto", Cropping("none", 1.3, 99)),
+        ({"protocol": "none-v1"}, "auto", Cropping("dlib", 1.3, 64)),
         ({"protocol": "boxes-v1"}, "auto", Cropping("dlib", 1.3, 64)),
         ({"protocol": "as-given-v1", "scan": {"faces": "opencv", "scale": 1.6}}, "auto", Cropping("opencv", 1.6, 64)),
         ({"protocol": "", "scan": {"faces": "rm", "scale": 99, "size": "8"}}, "auto", Cropping("dlib", 1.3, 64)),
