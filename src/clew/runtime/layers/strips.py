@@ -18,19 +18,17 @@ WORTH = 2 * SECOND  # bytes between two layers from which on they go by strips
 def reader(a: Assembly, layer: Layer) -> Layer | None:
     """The 1x1 convolution with which a depthwise one goes by strips, None where there is none."""
     name = layer.output
-    if not _depthwise(layer) or name in a.slices or name + FULL in a.chosen or _bytes(a, layer) <= WORTH:
+    uses = [one for one in a.folded.layers for need in one.needs if need == name]
+    alone = len(uses) == 1 and uses[0].inputs == (name,) and name not in a.slices and len(a.versions[name]) == 1
+    if not alone or not _depthwise(layer) or not _pointwise(uses[0]) or _bytes(a, layer) <= WORTH:
         return None
-    readers = [one for one in a.folded.layers if name in one.needs]
-    if len(readers) != 1 or not _pointwise(readers[0]) or readers[0].inputs != (name,) or name == a.folded.output:
-        return None
-    (found,) = readers
-    return None if found.output + FULL in a.chosen or len(a.versions[name]) > 1 else found
+    pooled = any(one.output + FULL in a.chosen for one in (layer, uses[0]))
+    return None if pooled or name == a.folded.output else uses[0]
 
 
 def before(a: Assembly, layer: Layer) -> Layer | None:
     """The depthwise convolution that goes by strips with this 1x1 one, None where there is none."""
-    (name,) = layer.inputs
-    made = next((one for one in a.folded.layers if one.output == name), None)
+    made = next((one for one in a.folded.layers if (one.output,) == layer.inputs), None)
     return made if made is not None and reader(a, made) is layer else None
 
 
