@@ -4,11 +4,11 @@
     python benchmarks/roofline.py --nets xception --sparsity 0.9 --half --steps 0 --json
 
 Of each step are told its ms, the multiply-adds of nonzeros (of places of the picture: what is computed beside it counts
-for nothing), the bytes of maps and weights that it reads and writes, each once, and the level of the cache that holds
-what it reads again and again. From that follows the least that it can take: the longer of its multiply-adds, with one
-operand from that level, and of copying its bytes at the level that holds them all. Networks are those of
-sparse_runtime.py, run on one core; the best dense fp32 runtime is measured by turns with the whole network. Ceilings
-and times are to be compared on a quiet machine alone.
+for nothing), the bytes of maps and weights that it reads and writes, each once (of maps that go by strips, one strip),
+and the level of the cache that holds what it reads again and again. From that follows the least that it can take: the
+longer of its multiply-adds, with one operand from that level, and of copying its bytes at the level that holds them
+all. Networks are those of sparse_runtime.py, run on one core; the best dense fp32 runtime is measured by turns with the
+whole network. All times are the least of several rounds, for other work on the machine only adds to them.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Account:
         return Work(call.label, kind, multiply_adds, read, written, read)
 
     def _bytes(self, arg: Any, channels: int = 0) -> int:
-        """Bytes of maps without their halo, of `channels` of them or all; of vectors, tables, the picture."""
+        """Bytes of maps without their halo, of `channels` of them or all; of vectors, tables, the picture, a strip."""
         if isinstance(arg, np.ndarray):
             return int(arg.nbytes)
         if isinstance(arg, Picture):
@@ -150,7 +150,7 @@ class Step:
 
 
 def steps(engine: Engine, calls: list[Call], account: Account, ceilings: Ceilings, rounds: int) -> list[Step]:
-    """Each step of a program, the median of `rounds` in which all steps come in their turn."""
+    """Each step of a program, the least of `rounds` in which all steps come in their turn."""
     image = np.random.default_rng(1).random((1, *engine.ready.shape), np.float32)
     engine.logits(image)
     (bench,) = engine._benches
@@ -161,11 +161,16 @@ def steps(engine: Engine, calls: list[Call], account: Account, ceilings: Ceiling
             start = time.perf_counter()
             bench.step(0, 1, at, 1)
             took[number, at] = time.perf_counter() - start
+    # a layer that is done strip by strip is one step
+    sums: dict[tuple[Any, str], float] = {}
+    for call, ms in zip(calls, 1000 * took.min(0), strict=True):
+        sums[call.kind, call.label] = sums.get((call.kind, call.label), 0.0) + float(ms)
+    first = {(call.kind, call.label): call for call in reversed(calls)}
     found = []
-    for call, ms in zip(calls, 1000 * np.median(took, 0), strict=True):
-        work = account.work(call)
+    for key, ms in sums.items():
+        work = account.work(first[key])
         computing, moving = work.least(ceilings)
-        found.append(Step(work, ceilings.level(work.again), float(ms), 1000 * computing, 1000 * moving))
+        found.append(Step(work, ceilings.level(work.again), ms, 1000 * computing, 1000 * moving))
     return found
 
 
@@ -179,10 +184,11 @@ def measure(name: str, sparsity: float, half: bool, rounds: int, folder: Path, c
     found = steps(engine, program.calls, Account(folded, program, chosen, half), ceilings, rounds)
     image = np.random.default_rng(1).random((1, *engine.ready.shape), np.float32)
     whole = timed({"sparse": engine.logits, **dict(works(path, 1, DENSE))}, image, rounds)
-    ms = {form: float(one["median_ms"]) for form, one in whole.items()}
+    ms = {form: float(one["least_ms"]) for form, one in whole.items()}
     dense = min(DENSE, key=lambda form: ms.get(form, np.inf))
     now, least = ms["sparse"], sum(step.least for step in found)
-    facts = {"net": name, "sparsity": sparsity, "half": half, "ms": now, "roofline_ms": least, "dense": dense}
+    facts = {"net": name, "sparsity": sparsity, "half": half, "dense": dense}
+    facts |= {"ms": now, "steps_ms": sum(step.ms for step in found), "roofline_ms": least}
     ratios = {"dense_ms": ms[dense], "times_now": ms[dense] / now, "times_at_roofline": ms[dense] / least}
     return {**facts, **ratios, "kinds": kinds(found), "steps": [step.as_dict() for step in found]}
 
