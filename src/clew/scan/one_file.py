@@ -14,9 +14,10 @@ from clew.media.pictures import Picture, read_picture
 from clew.media.videos import VideoFacts, probe
 from clew.runtime.load import cores
 from clew.scan.decide import decided, file_verdict, least_counted
-from clew.scan.evidence import Heatmaps, Keep, kept
+from clew.scan.decisive import Keep, kept
 from clew.scan.finding import Finding, Kind, PersonFinding
 from clew.scan.kinds import kind_of, named_otherwise
+from clew.scan.occlusion import Heatmaps
 from clew.scan.operating import Level
 from clew.scan.origin import origin_of
 from clew.scan.people import People, Person

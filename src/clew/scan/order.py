@@ -12,6 +12,7 @@ from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.base.progress import Progress
 from clew.runtime.opened import opened
+from clew.scan.decisive import Keep
 from clew.scan.evidence import Shown, write_evidence
 from clew.scan.finding import Finding
 from clew.scan.inputs import Entry
@@ -72,31 +73,22 @@ def begin(wanted: Order) -> Callable[[Entry, Progress], Finding]:
     hook = None if wanted.heatmaps is None else wanted.heatmaps(ready)
 
     def work(entry: Entry, progress: Progress) -> Finding:
-        decisive: list[Any] = []
+        decisive: dict[tuple[int, int], Shown] = {}
         keep = None if wanted.evidence is None else _keeper(decisive)
-        finding = scan_file(entry.path, ready, wanted.settings, hook, progress, keep)
-        finding = named(finding, entry)
+        finding = named(scan_file(entry.path, ready, wanted.settings, hook, progress, keep), entry)
         if wanted.evidence is not None:
-            write_evidence(evidence_path(wanted.evidence, finding), _placed(finding, decisive))
+            write_evidence(evidence_path(wanted.evidence, finding), decisive)
         return finding
 
     return work
 
 
-def _keeper(decisive: list[Any]) -> Callable[[Any], str]:
-    def keep(shown: Any) -> str:
-        decisive.append(shown)
+def _keeper(decisive: dict[tuple[int, int], Shown]) -> Keep:
+    def keep(person: int, place: int, shown: Shown) -> str:
+        decisive[person, place] = shown
         return ""
 
     return keep
-
-
-def _placed(finding: Finding, decisive: list[Any]) -> dict[tuple[int, int], Shown]:
-    """The decisive faces by person and place among the person's faces."""
-    places = {
-        (person.person, face.frame): place for person in finding.persons for place, face in enumerate(person.faces)
-    }
-    return {(one.person, places[one.person, one.frame]): Shown(one.crop, one.heat) for one in decisive}
 
 
 def named(finding: Finding, entry: Entry) -> Finding:
