@@ -14,8 +14,8 @@ from clew.cli.console import Interrupted, Json, finish, progress
 EXAMPLE = (
     "Example: clew scan photo.jpg; clew scan clip.mp4 --html clip.html; "
     "clew scan photos 'more/**/*.mp4' --csv found.csv --findings found.jsonl. "
-    "Exit codes: 0 all real; 3 some file is fake; 4 none is fake, some are inconclusive; 5 some file could not be read, "
-    "which goes before 3 and 4; 1 an error; 2 wrong usage; 130 interrupted."
+    "Exit codes: 0 all real; 3 some file is fake; 4 none is fake, some are inconclusive; 5 some file could not be "
+    "read, which goes before 3 and 4; 1 an error; 2 wrong usage; 130 interrupted."
 )
 
 GOES_ON = "interrupted: nothing finished is lost, the same command goes on."
@@ -27,7 +27,9 @@ def scan(
         list[str],
         typer.Argument(help="Pictures, videos, folders, patterns such as 'a/**/*.jpg', or - for standard input."),
     ],
-    ticket: Annotated[Path | None, typer.Option(help="The ticket that judges; default: the one in the package.")] = None,
+    ticket: Annotated[
+        Path | None, typer.Option(help="The ticket that judges; default: the one in the package.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="A CSV file to write, a row for each file.")] = None,
     html: Annotated[Path | None, typer.Option(help="A page to write: timeline, faces, heatmaps.")] = None,
     findings: Annotated[
@@ -38,7 +40,9 @@ def scan(
     ] = "auto",
     model: Annotated[Path | None, typer.Option(help="The face detector's model file (yunet).")] = None,
     frames: Annotated[int, typer.Option(help="Of a video: so many frames, evenly spaced; 0: two a second.", min=0)] = 0,
-    form: Annotated[str, typer.Option(help="The form that the ticket runs in: sparse, onnx, ...; auto: the fastest.")] = "auto",
+    form: Annotated[
+        str, typer.Option(help="The form that the ticket runs in: sparse, onnx, ...; auto: the fastest.")
+    ] = "auto",
     heatmaps: Annotated[
         str, typer.Option(help="On the page: occlusion, grad-cam (needs PyTorch), or none.")
     ] = "occlusion",
@@ -75,7 +79,7 @@ def _scan(
 ) -> None:
     from clew.cli.scan_heatmaps import maker
     from clew.cli.scan_lines import Rows, paragraph
-    from clew.reports.scan_files import check_files, evidence_folder, paged, tabled
+    from clew.reports.scan_files import check_files, evidence_folder, tabled
     from clew.scan.inputs import STANDARD_INPUT, Inputs
     from clew.scan.many import scan_many
     from clew.scan.order import order
@@ -84,6 +88,8 @@ def _scan(
 
     csv, html, journal = files
     shown, rows = progress(), Rows(json)
+    if html is not None:  # before any work
+        from clew.reports.scan_paged import paged
     check_files(csv, html, journal)
     draws = maker(heatmaps)
     wanted = order(ticket, ScanSettings(**choices))

@@ -50,8 +50,6 @@ class Rows:
 
     def show(self, findings: Iterable[Finding], summary: Summary) -> None:
         """Prints all of them."""
-        if self.as_json:
-            self.stream.write('{"findings": [')
         for finding in findings:
             summary.add(finding)
             self._one(finding)
@@ -67,7 +65,8 @@ class Rows:
 
     def _one(self, finding: Finding) -> None:
         if self.as_json:
-            self.stream.write(f"{'' if self.first else ','}\n{json.dumps(finding.as_dict(), allow_nan=False)}")
+            start = '{"findings": [' if self.first else ","
+            self.stream.write(f"{start}\n{json.dumps(finding.as_dict(), allow_nan=False)}")
         else:
             if self.first:
                 self.console.print(HEAD, style="bold")
@@ -94,9 +93,12 @@ def _person(person: PersonFinding, video: bool) -> str:
     faces = person.faces
     if not video or not faces:
         return told + (f", face at x {faces[0].box[0]:.0f}, y {faces[0].box[1]:.0f}" if faces else "")
-    told += f", {person.counted} of {len(faces)} faces count, seen from {clock(faces[0].time_s)} to {clock(faces[-1].time_s)}"
+    seen = f"seen from {clock(faces[0].time_s)} to {clock(faces[-1].time_s)}"
+    told += f", {person.counted} of {len(faces)} faces count, {seen}"
     places = [faces[at] for at in person.decisive]
-    decisive = ", ".join(f"{clock(face.time_s)} ({face.probability:.2f})" for face in places if face.probability is not None)
+    decisive = ", ".join(
+        f"{clock(face.time_s)} ({face.probability:.2f})" for face in places if face.probability is not None
+    )
     return told + (f"; decisive at {decisive}" if decisive else "")
 
 
@@ -128,4 +130,3 @@ def clock(seconds: float) -> str:
     tenths = round(seconds * 10)
     hours, minutes, rest = tenths // 36000, tenths // 600 % 60, tenths % 600 / 10
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
-

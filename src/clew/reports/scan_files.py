@@ -9,12 +9,8 @@ from pathlib import Path
 
 from clew.base.errors import ClewError
 from clew.base.files import clear_errors
-from clew.base.progress import SILENT, Progress
 from clew.scan.csv_table import csv_table
-from clew.scan.evidence import Shown, read_evidence
 from clew.scan.finding import Finding
-from clew.scan.journal import findings_in, line_of
-from clew.scan.order import evidence_path
 
 
 def check_files(*paths: Path | None) -> None:
@@ -33,25 +29,6 @@ def tabled(findings: Iterable[Finding], path: Path) -> Iterator[Finding]:
         for finding in findings:
             add(finding)
             yield finding
-
-
-def paged(
-    findings: Iterable[Finding], path: Path, evidence: Path | None = None, progress: Progress = SILENT
-) -> Iterator[Finding]:
-    """The findings, which a page at `path` shows once they have all been taken, with the pictures in `evidence`."""
-    from clew.reports.scan_page import write_scan_page
-
-    def shown(finding: Finding) -> dict[tuple[int, int], Shown]:
-        where = None if evidence is None else evidence_path(evidence, finding)
-        return {} if where is None or not where.is_file() else read_evidence(where)
-
-    with tempfile.TemporaryDirectory(prefix="clew-") as folder:
-        passed = Path(folder) / "findings"
-        with passed.open("wb") as file:
-            for finding in findings:
-                file.write(line_of("", finding))
-                yield finding
-        write_scan_page(findings_in(passed), path, evidence=shown, progress=progress)
 
 
 @contextmanager

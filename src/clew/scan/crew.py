@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -57,10 +57,8 @@ class _Worker:
         self.slot = slot
         if self.ready:
             self.deadline = time.monotonic() + seconds
-        try:
+        with suppress(OSError):  # it is gone: the end of what can be read tells so
             self.pipe.send(slot.item)
-        except OSError:  # it is gone: the end of what can be read tells so
-            pass
 
     def end(self) -> int | None:
         """Ends it and returns its exit code."""

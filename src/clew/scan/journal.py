@@ -39,7 +39,9 @@ class Journal:
 
     def __init__(self, path: Path, ticket: str, settings: Mapping[str, Any]) -> None:
         self.path = path
-        self.head = _sealed({"kind": KIND, "format": FORMAT, "version": __version__, "ticket": ticket, "settings": settings})
+        self.head = _sealed(
+            {"kind": KIND, "format": FORMAT, "version": __version__, "ticket": ticket, "settings": settings}
+        )
         self.damaged = 0  # lines that could not be used
         with clear_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,9 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.file.close()
 
     def add(self, name: str, finding: Finding) -> None:
@@ -181,8 +185,12 @@ def _check_head(path: Path, line: bytes, wanted: bytes) -> None:
         right = False
     if not right:
         raise ClewError(f"{path} is not a file of findings, or its first line is damaged: choose another.")
-    differs = [_difference(key, found.get(key), asked[key]) for key in asked if key != "seal" and found.get(key) != asked[key]]
-    raise ClewError(f"{path} holds findings of another scan: {'; '.join(differs)}. Give the same, or choose another file.")
+    differs = [
+        _difference(key, found.get(key), asked[key]) for key in asked if key != "seal" and found.get(key) != asked[key]
+    ]
+    raise ClewError(
+        f"{path} holds findings of another scan: {'; '.join(differs)}. Give the same, or choose another file."
+    )
 
 
 def _difference(key: str, found: Any, asked: Any) -> str:

@@ -87,7 +87,7 @@ def count_media(folder: Path) -> int:
 
 
 def _names(folder: Path, skipped: Skipped) -> tuple[Iterator[bytes], str]:
-    """The names in a folder, each with its kind as its last byte, in order; nothing and the reason where it has none."""
+    """The names in a folder, each with its kind as its last byte, in order; none, and why, if it cannot be listed."""
     try:
         return _sorted(_entries(folder, skipped)), ""
     except OSError as error:
@@ -122,7 +122,7 @@ def _entries(folder: Path, skipped: Skipped, follow: bool = False) -> Iterator[b
 
 
 def _sorted(names: Iterator[bytes]) -> Iterator[bytes]:
-    """The names in order; more than RUN_NAMES are sorted in parts that lie in temporary files, which are then merged."""
+    """The names in order; more than RUN_NAMES are sorted in parts, in temporary files, which are then merged."""
     runs: list[IO[bytes]] = []
     part: list[bytes] = []
     for name in names:
@@ -135,7 +135,7 @@ def _sorted(names: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _run(part: list[bytes]) -> IO[bytes]:
-    file = tempfile.TemporaryFile(prefix="clew-")
+    file = tempfile.TemporaryFile(prefix="clew-")  # noqa: SIM115  # closed by _read_run
     file.writelines(name + b"\0" for name in sorted(part))
     file.seek(0)
     return file

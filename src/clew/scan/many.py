@@ -63,7 +63,9 @@ def _scan(
     with ExitStack() as stack:
         kept = stack.enter_context(Journal(journal, wanted.hash, wanted.described())) if journal is not None else None
         if kept is not None and kept.damaged:
-            progress.say(f"{journal}: {kept.damaged} damaged or unfinished lines are left out; their files are scanned again.")
+            progress.say(
+                f"{journal}: {kept.damaged} damaged or unfinished lines are left out; their files are scanned again."
+            )
         notes = _Notes(wanted, kept)
         crew: Any
         if engine == "ray":

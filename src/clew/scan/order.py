@@ -12,12 +12,14 @@ from clew.base.errors import ClewError
 from clew.base.hashing import hash_file
 from clew.base.progress import Progress
 from clew.runtime.opened import opened
+from clew.scan import wording
 from clew.scan.decisive import Keep
 from clew.scan.evidence import Shown, write_evidence
 from clew.scan.finding import Finding
 from clew.scan.inputs import Entry
 from clew.scan.occlusion import Heatmaps
 from clew.scan.one_file import scan_file
+from clew.scan.reproduce import shown
 from clew.scan.settings import ScanSettings
 from clew.scan.ticket import ReadyTicket, packaged, ready_ticket
 
@@ -102,8 +104,8 @@ def named(finding: Finding, entry: Entry) -> Finding:
 
 def unreadable(entry: Entry, why: str, ticket: Mapping[str, Any]) -> Finding:
     """The finding of a file that no process could read to its end."""
-    text = f"{entry.name} could not be read: {why}."
-    return Finding(entry.name, "unknown", "inconclusive", None, "unreadable", text, ticket=ticket)
+    text = wording.unreadable(shown(entry.path.name), shown(why))
+    return Finding(shown(entry.name), "unknown", "inconclusive", None, "unreadable", text, ticket=ticket)
 
 
 def evidence_path(folder: Path, finding: Finding) -> Path:

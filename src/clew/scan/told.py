@@ -13,7 +13,10 @@ EVERY_SECONDS = 0.2
 
 
 class ProgressSender:
-    """A Progress that sends what it is told: ("task", (description, total)), ("step", (steps, note)), ("task over", None)."""
+    """A Progress that sends what it is told.
+
+    ("task", (description, total)), ("step", (steps, note)), ("task over", None), ("say", text).
+    """
 
     def __init__(self, send: Callable[[tuple[str, Any]], None]) -> None:
         self.send = send
