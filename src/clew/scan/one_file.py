@@ -14,13 +14,13 @@ from clew.media.pictures import Picture, read_picture
 from clew.media.videos import VideoFacts, probe
 from clew.runtime.load import cores
 from clew.scan.decide import decided, file_verdict, least_counted
-from clew.scan.decisive import Keep, kept
 from clew.scan.finding import Finding, Kind, PersonFinding
+from clew.scan.keeping import Kept, keep
 from clew.scan.kinds import kind_of, named_otherwise
 from clew.scan.occlusion import Heatmaps
 from clew.scan.operating import Level
-from clew.scan.origin import origin_of
 from clew.scan.people import People, Person
+from clew.scan.provenance import provenance
 from clew.scan.reading import Unreadable, reading
 from clew.scan.reproduce import command, effective, shown
 from clew.scan.sampling import sampled
@@ -57,12 +57,13 @@ def scan_file(
     settings: ScanSettings = _DEFAULT,
     heatmaps: Heatmaps | None = None,
     progress: Progress = SILENT,
-    keep: Keep | None = None,
+    evidence: Kept | None = None,
 ) -> Finding:
     """Scans one picture or video; a file that cannot be read gives a finding that says why, never an exception.
 
-    `settings` are those that `ready` was made with. `keep` gets the decisive faces of each person, with what `heatmaps`
-    makes of them. Raises ClewError only for a ticket that cannot score.
+    `settings` are those that `ready` was made with. `evidence` is filled with the decisive faces of each person, by
+    person and place among the person's faces, with what `heatmaps` makes of them. Raises ClewError only for a ticket
+    that cannot score.
     """
     one = _File(Path(path), ready)
     try:
@@ -72,19 +73,19 @@ def scan_file(
         with reading(one.path):
             before = _identity(one.path)
             one.file = {"sha256": hash_file(one.path), "bytes": before[0]}
-            one.provenance = origin_of(one.path, one.kind)
-        found = _scanned(one, settings, progress, keep is not None)
+            one.provenance = provenance(one.path, one.kind)
+        found = _scanned(one, settings, progress, evidence is not None)
         with reading(one.path):
             if _identity(one.path) != before:
                 raise Unreadable("it changed while it was read")
     except Unreadable as error:
         return _unreadable(one, str(error))
-    return _finding(one, found, keep, heatmaps)
+    return _finding(one, found, evidence, heatmaps)
 
 
 def _scanned(one: _File, settings: ScanSettings, progress: Progress, keep: bool) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
-    people, ready = People(one.ready, keep), one.ready
+    people, ready = People(one.ready, one.video, keep), one.ready
     if one.video:
         _open_video(one, settings)
         threads = settings.threads or cores()
@@ -97,13 +98,12 @@ def _scanned(one: _File, settings: ScanSettings, progress: Progress, keep: bool)
         _take(shots, people)
     if not one.sampled.read:
         raise Unreadable(_nothing_read(one.sampled))
-    return {track + 1: person for track, person in sorted(people.persons.items())}
+    return people.persons()
 
 
 def _take(shots: Iterable[Shot], people: People) -> None:
     for shot in shots:
         people.add(shot)
-    people.settle()
 
 
 def _picture(one: _File) -> Picture:
@@ -125,11 +125,13 @@ def _open_video(one: _File, settings: ScanSettings) -> None:
         raise Unreadable("it holds no frames")
 
 
-def _finding(one: _File, found: dict[int, Person], keep: Keep | None, heatmaps: Heatmaps | None) -> Finding:
+def _finding(one: _File, found: dict[int, Person], evidence: Kept | None, heatmaps: Heatmaps | None) -> Finding:
     read = one.sampled.read
     level = one.ready.levels["video" if one.video and read > 1 else "picture"]
     least = least_counted(read, one.video)
     persons = [decided(number, person, level, least) for number, person in found.items()]
+    if evidence is not None:
+        keep(evidence, persons, found, heatmaps)
     verdict, reason, on = file_verdict(persons, one.sampled.left_out == 0)
     text = sentence(shown(one.path.name), verdict, reason, persons, on, level, read)
     scores = [person.probability for person in persons if person.probability is not None]
@@ -140,7 +142,7 @@ def _finding(one: _File, found: dict[int, Person], keep: Keep | None, heatmaps: 
         max(scores, default=None),
         reason,
         text,
-        kept(persons, found, keep, heatmaps),
+        tuple(persons),
         operating_point=level.as_dict(),
         notes=tuple(_notes(one, level, persons)),
         **_facts(one),

@@ -13,10 +13,10 @@ from clew.base.hashing import hash_file
 from clew.base.progress import Progress
 from clew.runtime.opened import opened
 from clew.scan import wording
-from clew.scan.decisive import Keep
-from clew.scan.evidence import Shown, write_evidence
+from clew.scan.evidence import write_evidence
 from clew.scan.finding import Finding
 from clew.scan.inputs import Entry
+from clew.scan.keeping import Kept
 from clew.scan.occlusion import Heatmaps
 from clew.scan.one_file import scan_file
 from clew.scan.reproduce import shown
@@ -75,22 +75,13 @@ def begin(wanted: Order) -> Callable[[Entry, Progress], Finding]:
     hook = None if wanted.heatmaps is None else wanted.heatmaps(ready)
 
     def work(entry: Entry, progress: Progress) -> Finding:
-        decisive: dict[tuple[int, int], Shown] = {}
-        keep = None if wanted.evidence is None else _keeper(decisive)
-        finding = named(scan_file(entry.path, ready, wanted.settings, hook, progress, keep), entry)
+        evidence: Kept | None = None if wanted.evidence is None else {}
+        finding = named(scan_file(entry.path, ready, wanted.settings, hook, progress, evidence), entry)
         if wanted.evidence is not None:
-            write_evidence(evidence_path(wanted.evidence, finding), decisive)
+            write_evidence(evidence_path(wanted.evidence, finding), evidence or {})
         return finding
 
     return work
-
-
-def _keeper(decisive: dict[tuple[int, int], Shown]) -> Keep:
-    def keep(person: int, place: int, shown: Shown) -> str:
-        decisive[person, place] = shown
-        return ""
-
-    return keep
 
 
 def named(finding: Finding, entry: Entry) -> Finding:
