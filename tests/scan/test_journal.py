@@ -67,10 +67,14 @@ def test_the_last_finding_of_a_name_counts(journal, picture):
 
 
 def test_what_could_not_be_read_is_tried_again(journal, picture):
+    lost = replace(finding(picture), reason="unreadable", file={})
     with again(journal) as kept:
-        kept.add("a", replace(finding(picture), reason="unreadable", file={}))
+        kept.add("a", lost)
+    size = journal.stat().st_size
     with again(journal) as kept:
         assert kept.known("a", picture) is None
+        kept.add("a", lost)
+    assert journal.stat().st_size == size, "what is written down already"
 
 
 @pytest.mark.parametrize("lost", [1, 10, 200])

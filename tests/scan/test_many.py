@@ -15,7 +15,7 @@ from told_files import finding_of, told, write
 from clew.base.errors import ClewError
 from clew.reports.scan_files import tabled
 from clew.scan import csv_table, order
-from clew.scan.finding import Finding
+from clew.scan.finding import REASONS, Finding
 from clew.scan.inputs import Entry, Inputs
 from clew.scan.many import scan_many, shares
 from clew.scan.settings import ScanSettings
@@ -158,3 +158,10 @@ def test_a_table_that_is_not_finished_is_not_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(tabled(stopped(), tmp_path / "t.csv"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_guide_tells_every_reason_column_and_exit_code():
+    guide = (Path(__file__).resolve().parents[2] / "docs/scan.md").read_text()
+    assert all(f"| `{name}` | {text} |" in guide for name, text in REASONS.items())
+    assert all(f"`{column}`" in guide for column in csv_table.COLUMNS)
+    assert all(f"| {code} | " in guide for code in (0, 3, 4, 5, 130))

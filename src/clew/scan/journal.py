@@ -15,10 +15,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from clew import __version__
 from clew.base.errors import ClewError
 from clew.base.files import clear_errors
 from clew.base.hashing import hash_file, hash_json
+from clew.base.version import VERSION
 from clew.scan.finding import Finding
 from clew.scan.stored import finding_from
 
@@ -40,7 +40,7 @@ class Journal:
     def __init__(self, path: Path, ticket: str, settings: Mapping[str, Any]) -> None:
         self.path = path
         self.head = _sealed(
-            {"kind": KIND, "format": FORMAT, "version": __version__, "ticket": ticket, "settings": settings}
+            {"kind": KIND, "format": FORMAT, "version": VERSION, "ticket": ticket, "settings": settings}
         )
         self.damaged = 0  # lines that could not be used
         with clear_errors(path):
@@ -62,7 +62,12 @@ class Journal:
         self.file.close()
 
     def add(self, name: str, finding: Finding) -> None:
-        """Writes down the finding of the file called `name`; once this returns, no end of this process loses it."""
+        """Writes down the finding of the file called `name`; once this returns, no end of this process loses it.
+
+        One that was there when the journal was opened is not written again.
+        """
+        if self._last(name) == finding:
+            return
         with clear_errors(self.path):
             self.file.write(line_of(name, finding))
             self.file.flush()
@@ -72,13 +77,17 @@ class Journal:
 
         One that says that the file could not be read counts only where its bytes are known.
         """
+        finding = self._last(name)
+        return finding if finding is not None and _same(finding, path) else None
+
+    def _last(self, name: str) -> Finding | None:
         key, finding = _key(name), None
         at = bisect_left(self.keys, key)
         while at < len(self.keys) and self.keys[at] == key:  # equal ones stand in the order of the file
             stored = self._read(int(self.places[at]))
             finding = stored.finding if stored is not None and stored.name == name else finding
             at += 1
-        return finding if finding is not None and _same(finding, path) else None
+        return finding
 
     def _begin(self) -> None:
         """Checks the first line, notes where each finding lies, and cuts off what was torn."""
