@@ -35,6 +35,7 @@ def judged(number, verdict, probability, reason="", faces=5):
         (0.9, Level("video", 0.8), ("fake", "")),
         (0.5, Level("video", 0.4, 0.6), ("fake", "")),  # thresholds that overlap leave nothing uncertain
         (0.39, Level("video", 0.4, 0.6), ("real", "")),
+        (0.0, Level("video", 0.8, -0.000001), ("inconclusive", "uncertain")),  # such a threshold calls nothing real
         (1.0, Level("video", 1.000001, 0.2), ("inconclusive", "uncertain")),  # such a threshold calls nothing fake
     ],
 )
@@ -122,6 +123,11 @@ def test_thresholds_of_a_header():
     assert (levels["video"].fake, levels["video"].real) == (0.7, 0.2)
     assert (levels["picture"].fake, levels["picture"].real) == (0.7, None)
     assert levels["video"].as_dict() == {"level": "video", "fake": POINT, "real": {"threshold": 0.2}}
+
+
+def test_a_threshold_that_calls_nothing_real_is_one():
+    level = levels_of({"operating_point": {"video": POINT, "real": {"video": {"threshold": -1e-6}}}})["video"]
+    assert level.real == -1e-6
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How a person looks from crops of the face, without a learned model: enough to tell after a short while, not who it is."""
+"""How a person looks by crops of the face, without a learned model: enough to know one again after a short while."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def appearance(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     shades = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
     strips = [_colours(np.ascontiguousarray(shades[a:b, slice(*_COLUMNS)])) for a, b in _STRIPS]
     edges = cv2.HOGDescriptor((_SIZE, _SIZE), (16, 16), (8, 8), (8, 8), 9)
-    return np.concatenate((*strips, edges.compute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)).ravel())).astype(np.float64)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.concatenate((*strips, np.ravel(edges.compute(grey)))).astype(np.float64)
 
 
 def alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,17 +18,18 @@ class Limits:
     contrast: standard deviation of its luma, at least; clipped: share of black and white pixels, at most.
     """
 
-    side: float = 40.0
-    sharpness: float = 20.0
-    blockiness: float = 0.25
-    darkest: float = 0.08
-    brightest: float = 0.92
-    contrast: float = 0.03
-    clipped: float = 0.5
+    side: float = 48.0
+    sharpness: float = 22.0
+    blockiness: float = 0.35
+    darkest: float = 0.10
+    brightest: float = 0.85
+    contrast: float = 0.04
+    clipped: float = 0.4
 
     def __post_init__(self) -> None:
         rates = (self.darkest, self.brightest, self.contrast, self.clipped)
-        good = self.side >= 0 and self.sharpness >= 0 and self.blockiness >= 0
+        sizes = (self.side, self.sharpness, self.blockiness)
+        good = all(value >= 0 and math.isfinite(value) for value in sizes)
         if not good or not all(0 <= rate <= 1 for rate in rates) or self.darkest > self.brightest:
             raise ClewError(f"limits of a face are numbers from 0, those of light from 0 to 1, found {self}.")
 

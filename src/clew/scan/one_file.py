@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from clew.scan.occlusion import Heatmaps
 from clew.scan.operating import Level
 from clew.scan.people import People, Person
 from clew.scan.provenance import provenance
-from clew.scan.reading import Unreadable, reading
+from clew.scan.reading import Unreadable, as_far, reading
 from clew.scan.reproduce import command, effective, shown
 from clew.scan.sampling import sampled
 from clew.scan.settings import ScanSettings
 from clew.scan.shots import MOST_IN_FRAME, MOST_IN_PICTURE, Sampled, Shot, picture_shots, video_shots
 from clew.scan.ticket import ReadyTicket
-from clew.scan.wording import count, sentence, unreadable
+from clew.scan.wording import NO_REAL, count, sentence, unreadable
 
 _DEFAULT = ScanSettings()
 
@@ -93,11 +94,10 @@ def _scanned(one: _File, settings: ScanSettings, progress: Progress, keep: bool)
             _take(video_shots(one.path, ready.finder, ready.cropping, one.sampled, threads, task), people)
     else:
         picture = _picture(one)
-        with reading(one.path):
-            shots = list(picture_shots(picture, ready.finder, ready.cropping, one.sampled))
-        _take(shots, people)
+        faces = partial(picture_shots, picture, ready.finder, ready.cropping, one.sampled)
+        _take(as_far(one.path, faces, one.sampled.damaged), people)
     if not one.sampled.read:
-        raise Unreadable(_nothing_read(one.sampled))
+        raise Unreadable(_nothing_read(one.sampled, one.video))
     return people.persons()
 
 
@@ -182,15 +182,17 @@ def _notes(one: _File, level: Level, persons: list[PersonFinding]) -> list[str]:
         f"{count(lost, 'sampled frame')} of {len(one.sampled.wanted)} cannot be read": lost > 0,
         f"it is damaged: {ended}": bool(ended),
         f"only the {most} largest faces are judged, {one.sampled.left_out} more are seen": one.sampled.left_out > 0,
+        "where every picture or frame is a face crop already, '--faces none' takes it as one": not persons,
         "the ticket states no threshold at which anything is called fake": level.fake is None,
-        "the ticket states no threshold at which anything is called real": level.fake is not None
-        and level.real is None,
+        NO_REAL: level.fake is not None and level.real is None,
         "the ticket is not calibrated: its probabilities say less than they seem to": not one.ready.calibrated,
     }
     return [shown(note) for note, holds in told.items() if holds and note]
 
 
-def _nothing_read(found: Sampled) -> str:
+def _nothing_read(found: Sampled, video: bool) -> str:
+    if not video:
+        return found.damage
     why = found.damage or (str(found.unreadable[0][1]) if found.unreadable else "")
     return f"none of {count(len(found.wanted), 'sampled frame')} can be read" + (f" ({why})" if why else "")
 

@@ -64,11 +64,12 @@ def picture_shots(
     picture: Picture, finder: FaceDetector | None, cropping: Cropping, sampled: Sampled
 ) -> Iterator[Shot]:
     """The faces of a picture (H, W, 3), the largest first, each another person; all of it where there is no finder."""
-    sampled.read = 1
     if finder is None:
+        sampled.read = 1
         yield _whole(picture, 0, 0.0)
         return
     found = faces_in_picture(picture, finder)
+    sampled.read = 1
     sampled.left_out = max(0, len(found) - MOST_IN_PICTURE)
     height, width = picture.shape[:2]
     for track, face in enumerate(found[:MOST_IN_PICTURE]):
