@@ -79,6 +79,8 @@ def test_the_page_holds_its_parts_whole_and_nothing_hostile(tmp_path):
     assert all(src.startswith("data:image/jpeg;base64,") for src in pictures)
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
     assert asked == [EVIL, "b.mp4"]
+    alone = written(tmp_path, [finding("p.jpg", kind="picture")], evidence=evidence)
+    assert alone.count("<img") == 3  # no thumb beside the only picture
 
 
 def test_the_script_is_the_one_that_the_page_allows(tmp_path):
