@@ -79,6 +79,8 @@ def test_the_page_holds_its_parts_whole_and_nothing_hostile(tmp_path):
     assert all(src.startswith("data:image/jpeg;base64,") for src in pictures)
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
     assert asked == [EVIL, "b.mp4"]
+    alone = written(tmp_path, [finding("p.jpg", kind="picture")], evidence=evidence)
+    assert alone.count("<img") == 3  # no thumb beside the only picture
 
 
 def test_the_script_is_the_one_that_the_page_allows(tmp_path):
@@ -155,6 +157,9 @@ def test_thresholds_are_told_with_their_counts_and_limits():
         "(2.5 %; at most 11.3 %) and 24 of 40 real videos (60 %; at least 47 %). There were too few to show that at most "
         "5 % are wrong."
     )
+    clustered = operating_words({**POINT, "fake": {**FAKE, "effective": 10.0}})[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert wilson(0.75, 10, False) == pytest.approx(0.48998, abs=1e-5)
+    assert "75 %; at least 49 %" in clustered  # 40 fakes of 10 clusters are but 10
     assert "no operating point" in operating_words(None)[0]
     assert "no threshold at which anything is called real" in operating_words({**POINT, "real": None})[1]
 

@@ -81,7 +81,7 @@ def _person(person: PersonFinding, finding: Finding, at: Thresholds, evidence: E
         "badge": BADGES[person.verdict],
         "verdict": NAMES[person.verdict],
         "said": _said(person, video),
-        "thumb": picture_uri(resize(shown[0][1].crop, SIDE)) if shown else "",
+        "thumb": picture_uri(resize(shown[0][1].crop, SIDE)) if shown and video else "",
         "chart": _chart(person, finding, at),
         "decisive": [_decisive(person.faces[place], one, bright, video) for place, one in shown],
         "heat": number(bright, 1) if any(one.heat is not None for _, one in shown) else "",
@@ -111,7 +111,7 @@ def _chart(person: PersonFinding, finding: Finding, at: Thresholds) -> Markup | 
 def _decisive(face: FaceFinding, shown: Shown, bright: float, video: bool) -> dict[str, str]:
     where = f"frame {face.frame}, {face.time_s:.2f} s: " if video else ""
     heat = "" if shown.heat is None else picture_uri(overlaid(shown.crop, np.maximum(shown.heat, 0), bright))
-    caption = f"{where}{number(face.probability, 2)}"
+    caption = f"{where}{number(face.probability, 2)}" if video else f"probability {number(face.probability, 2)}"
     return {"caption": caption, "crop": picture_uri(resize(shown.crop, SIDE)), "heat": heat}
 
 

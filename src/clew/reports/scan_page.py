@@ -49,7 +49,7 @@ def write_scan_page(
     `MOST_BYTES` go, and the page says so. Raises ClewError when it cannot be written.
     """
     with atomic_path(path) as temporary, ExitStack() as stack:
-        spools = {
+        spools: dict[tuple[str, str], IO[bytes]] = {
             (part, group): stack.enter_context(TemporaryFile(dir=path.parent))
             for part in ("rows", "details")
             for group in GROUPS

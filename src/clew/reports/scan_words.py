@@ -80,14 +80,15 @@ def _rate(found: Mapping[str, Any], which: tuple[str, str], of: str, noun: str, 
     """`3 of 40 real videos (7.5 %, at most 18.3 %)`: the limit is one-sided, 95 %."""
     rate, count = float(found[which[0]]), int(found.get(which[1], 0))
     known = found.get(f"{which[0]}_high") if upper else found.get(f"{which[0]}_low")
-    limit = float(known) if known is not None else wilson(rate, count, upper)
+    independent = min(float(found.get("effective") or count), count)  # fakes come of the same clusters as the reals
+    limit = float(known) if known is not None else wilson(rate, independent, upper)
     side = "at most" if upper else "at least"
     return f"{whole(round(rate * count))} of {whole(count)} {of} {noun}s ({percent(rate)}; {side} {percent(limit)})"
 
 
-def wilson(rate: float, count: int, upper: bool) -> float:
+def wilson(rate: float, count: float, upper: bool) -> float:
     """The one-sided 95 % limit of a rate found among `count` that are independent (Wilson, JASA 22, 1927)."""
-    if count < 1:
+    if count <= 0:
         return 1.0 if upper else 0.0
     z = ONE_SIDED if upper else -ONE_SIDED
     half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
