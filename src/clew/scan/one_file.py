@@ -19,7 +19,7 @@ from clew.scan.finding import Finding, Kind, PersonFinding
 from clew.scan.kinds import kind_of, named_otherwise
 from clew.scan.operating import Level
 from clew.scan.origin import origin_of
-from clew.scan.people import People, Person
+from clew.scan.people import Every, People, Person
 from clew.scan.reading import Unreadable, reading
 from clew.scan.reproduce import command, effective, shown
 from clew.scan.sampling import sampled
@@ -57,11 +57,12 @@ def scan_file(
     heatmaps: Heatmaps | None = None,
     progress: Progress = SILENT,
     keep: Keep | None = None,
+    every: Every | None = None,
 ) -> Finding:
     """Scans one picture or video; a file that cannot be read gives a finding that says why, never an exception.
 
     `settings` are those that `ready` was made with. `keep` gets the decisive faces of each person, with what `heatmaps`
-    makes of them. Raises ClewError only for a ticket that cannot score.
+    makes of them; `every` each face with its crop. Raises ClewError only for a ticket that cannot score.
     """
     one = _File(Path(path), ready)
     try:
@@ -72,7 +73,7 @@ def scan_file(
             before = _identity(one.path)
             one.file = {"sha256": hash_file(one.path), "bytes": before[0]}
             one.provenance = origin_of(one.path, one.kind)
-        found = _scanned(one, settings, progress, keep is not None)
+        found = _scanned(one, settings, progress, People(ready, keep is not None, every))
         with reading(one.path):
             if _identity(one.path) != before:
                 raise Unreadable("it changed while it was read")
@@ -81,7 +82,7 @@ def scan_file(
     return _finding(one, found, keep, heatmaps)
 
 
-def _scanned(one: _File, settings: ScanSettings, progress: Progress, keep: bool) -> dict[int, Person]:
+def _scanned(one: _File, settings: ScanSettings, progress: Progress, people: People) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
     people, ready = People(one.ready, keep), one.ready
     if one.video:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,10 @@ DECISIVE = 3  # faces of a person that are shown
 DIGITS = 6  # of a probability
 MOST_SHOWN = 32  # persons whose crops are kept
 BATCH = 16  # faces scored at a time
+
+
+# Sees a face: of which person (from 1), its place in that person's faces, what was found, its crop (H, W, 3).
+Every = Callable[[int, int, FaceFinding, Picture], None]
 
 
 @dataclass
@@ -44,11 +49,11 @@ class Person:
 class People:
     """Takes faces as they come, scores them in batches, and sorts them by person.
 
-    `keep`: whether crops of decisive faces will be asked for.
+    `keep`: whether crops of decisive faces will be asked for; `every` sees each face that was found, with its crop.
     """
 
-    def __init__(self, ready: ReadyTicket, keep: bool = False) -> None:
-        self.ready, self.keep = ready, keep
+    def __init__(self, ready: ReadyTicket, keep: bool = False, every: Every | None = None) -> None:
+        self.ready, self.keep, self.every = ready, keep, every
         self.persons: dict[int, Person] = {}
         self._waiting: list[tuple[Shot, Picture, dict[str, float], str]] = []
 
@@ -84,6 +89,8 @@ class People:
         person = self.persons.setdefault(shot.track, Person())
         shown = self.keep and (person.kept or sum(1 for one in self.persons.values() if one.kept) < MOST_SHOWN)
         person.add(face, crop if shown else None)
+        if self.every is not None:
+            self.every(shot.track + 1, len(person.faces) - 1, face, crop)
 
 
 def _seconds(shot: Shot) -> float:
