@@ -84,7 +84,7 @@ def scan_file(
 
 def _scanned(one: _File, settings: ScanSettings, progress: Progress, people: People) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
-    people, ready = People(one.ready, keep), one.ready
+    ready = one.ready
     if one.video:
         _open_video(one, settings)
         threads = settings.threads or cores()

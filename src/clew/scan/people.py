@@ -19,7 +19,6 @@ DIGITS = 6  # of a probability
 MOST_SHOWN = 32  # persons whose crops are kept
 BATCH = 16  # faces scored at a time
 
-
 # Sees a face: of which person (from 1), its place in that person's faces, what was found, its crop (H, W, 3).
 Every = Callable[[int, int, FaceFinding, Picture], None]
 
