@@ -20,6 +20,7 @@ from clew.cli import (
     explain,
     export,
     import_weights,
+    serve,
     study,
     tickets_find,
     tickets_matrix,
@@ -52,6 +53,7 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)

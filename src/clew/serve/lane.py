@@ -60,6 +60,7 @@ class Lane:
             yield worker
         finally:
             if worker.broken:
+                worker.stop()
                 self._replace(worker)
             elif worker in self.workers:
                 self._free.put_nowait(worker)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from clew.base.errors import ClewError
+from clew.base.errors import ClewError, unknown_name
 
 MEBI = 2**20
 
@@ -47,3 +48,20 @@ class Limits:
         for one in fields(self):
             if not getattr(self, one.name) > 0:
                 raise ClewError(f"the limit '{one.name}' is {getattr(self, one.name)}: expected more than 0.")
+
+
+def limits_from(words: Iterable[str]) -> Limits:
+    """The usual limits with some changed by NAME=VALUE; raises ClewError for a name or value that is none."""
+    known = {one.name: int if one.type == "int" else float for one in fields(Limits)}
+    found: dict[str, int | float] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise ClewError(f"--limit {word}: expected NAME=VALUE, such as --limit bytes=50000000.")
+        if name not in known:
+            raise unknown_name("limit", name, known)
+        try:
+            found[name] = known[name](text)
+        except ValueError:
+            raise ClewError(f"--limit {word}: expected a {'whole ' if known[name] is int else ''}number.") from None
+    return Limits(**found)  # type: ignore[arg-type]

@@ -96,11 +96,16 @@ class Worker:
             return f"ended with exit code {code}"
         return f"was ended by {signal.Signals(-code).name}"
 
-    async def kill(self) -> None:
+    def stop(self) -> None:
         """Ends it, with all that it may have started, now."""
         self.broken = True
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    async def kill(self) -> None:
+        """Ends it, and waits until it is gone."""
+        self.stop()
         await self.process.wait()
 
     async def _send(self, message: Mapping[str, Any]) -> None:
