@@ -72,7 +72,9 @@ class Arriving:
         reader = FormReader(request.headers.get("content-type", ""), path, self.limits, known, self._grew)
         try:
             came, begun = 0, time.monotonic()
-            while piece := await self._piece(request):
+            more = True
+            while more:
+                piece, more = await self._piece(request)
                 came += len(piece)
                 if came > self.limits.bytes + _AROUND:
                     raise too_large(self.limits)
@@ -92,16 +94,13 @@ class Arriving:
         if seconds > limits.upload_s:
             raise Problem("too-slow", f"it took more than {limits.upload_s:g} s.")
 
-    async def _piece(self, request: Request) -> bytes:
-        """The next bytes of the body, none at its end."""
-        while True:
-            try:
-                async with asyncio.timeout(self.limits.idle_s):
-                    message = await request.receive()
-            except TimeoutError:
-                raise Problem("too-slow", f"nothing came for {self.limits.idle_s:g} s.") from None
-            if message["type"] == "http.disconnect":
-                raise Problem("bad-form", "the connection broke off.")
-            body: bytes = message.get("body", b"")
-            if body or not message.get("more_body", False):
-                return body
+    async def _piece(self, request: Request) -> tuple[bytes, bool]:
+        """The next bytes of the body, and whether more will come."""
+        try:
+            async with asyncio.timeout(self.limits.idle_s):
+                message = await request.receive()
+        except TimeoutError:
+            raise Problem("too-slow", f"nothing came for {self.limits.idle_s:g} s.") from None
+        if message["type"] == "http.disconnect":
+            raise Problem("bad-form", "the connection broke off.")
+        return message.get("body", b""), message.get("more_body", False)

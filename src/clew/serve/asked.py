@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
 from clew.serve.jobs import Job
-from clew.serve.schemas import JobDocument
 from clew.serve.service import FINAL, Service
 
 
@@ -26,17 +25,17 @@ def _job(service: Here, id: Annotated[str, Path(description="a job's name", max_
 Asked = Annotated[Job, Depends(_job)]
 
 
-def document(service: Service, job: Job) -> JobDocument:
-    """A job as callers see it; once it has ended, its end counts as told."""
+def document(service: Service, job: Job) -> dict[str, Any]:
+    """A job as callers see it, a `JobDocument`; once it has ended, its end counts as told."""
     job.told = job.told or job.state in FINAL
-    return JobDocument.model_construct(
-        id=job.id,
-        state=job.state,
-        progress=round(job.progress, 4),
-        name=job.name,
-        ticket=job.ticket,
-        finding=job.finding,
-        problem=job.problem.as_dict() if job.problem is not None else None,
-        faces=list(job.faces),
-        expires_s=service.jobs.expires_s(job),
-    )
+    return {
+        "id": job.id,
+        "state": job.state,
+        "progress": round(job.progress, 4),
+        "name": job.name,
+        "ticket": job.ticket,
+        "finding": job.finding,
+        "problem": None if job.problem is None else job.problem.as_dict(),
+        "faces": [list(face) for face in job.faces],
+        "expires_s": service.jobs.expires_s(job),
+    }

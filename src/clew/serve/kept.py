@@ -44,7 +44,7 @@ async def state(
                 await job.over.wait()
         except TimeoutError:
             pass
-    return JSONResponse(document(service, job).model_dump(mode="json"))
+    return JSONResponse(document(service, job))
 
 
 @router.delete("", status_code=204, responses=declared(_JOB))

@@ -23,6 +23,7 @@ class Lane:
         self.work, self.settings, self.size, self.memory = work, settings, size, memory
         self.workers: set[Worker] = set()
         self.replaced = 0  # how many had to be
+        self.failing = False  # the last replacement could not start
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -31,6 +32,11 @@ class Lane:
     def alive(self) -> int:
         """How many workers are there."""
         return len(self.workers)
+
+    @property
+    def able(self) -> bool:
+        """Whether a call will find a worker, now or when one that ended is replaced."""
+        return bool(self.workers) or not self.failing
 
     async def open(self) -> None:
         """Starts the workers, the first before the others: what it measures is kept for them. Raises ClewError."""
@@ -83,9 +89,11 @@ class Lane:
             try:
                 await asyncio.sleep(_PAUSES[min(at, len(_PAUSES) - 1)])
                 await self._add()
+                self.failing = False
                 return
             except (ClewError, OSError) as error:
                 log.error("a worker could not be replaced: %s", error)
+                self.failing = True
                 at += 1
 
     async def close(self) -> None:

@@ -14,7 +14,8 @@ from clew.base.errors import ClewError
 from clew.serve.messages import Garbled, packed, receive
 from clew.serve.problems import Problem
 
-COMMAND = (sys.executable, "-P", "-m", "clew.serve.worker")  # -P: nothing is imported from the current folder
+# -P: nothing is imported from the current folder.
+COMMAND = (sys.executable, "-P", "-c", "from clew.serve.worker import main; main()")
 START_S = 300.0  # a ticket's forms may be measured first
 _OURS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS}
 

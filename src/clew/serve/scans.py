@@ -125,5 +125,5 @@ async def _gone(request: Request) -> None:
 
 
 def _accepted(service: Service, job: Job) -> JSONResponse:
-    found = document(service, job).model_dump(mode="json")
+    found = document(service, job)
     return JSONResponse(found, 202, {"Location": f"/v1/jobs/{job.id}"})

@@ -85,7 +85,7 @@ def _rescore(call: Mapping[str, Any], loaded: Loaded, say: Say) -> None:
         persons=[_person(person) for person in persons],
         ms=round(1000 * seconds, 3),
         form=ready.runtime.form,
-        heatmaps=np.round(heats(ready, crops[asked]), 5).tolist() if asked else [],
+        heatmaps=np.round(heats(ready, crops[asked]).astype(np.float64), 5).tolist() if asked else [],
         level={"fake": level.fake, "real": level.real},
     )
 

@@ -44,7 +44,8 @@ class Service:
             "limits": asdict(self.limits),
         }
         self.scanners = Lane(settings.scanner, told, settings.worker_count, self.limits.memory)
-        self.scorers = Lane(settings.scorer, told, 1, self.limits.memory)
+        crops_alone = {**told, "scan": {**settings.scan, "faces": "none"}}
+        self.scorers = Lane(settings.scorer, crops_alone, 1, self.limits.memory)
         self._long = asyncio.Semaphore(max(1, settings.worker_count - 1))
         self._tidying: asyncio.Task[None] | None = None
         self.folder = PrivateFolder(settings.temp)
@@ -73,13 +74,13 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether a scan would be taken now."""
-        return not self.ending and self.scanners.alive > 0 and self.scorers.alive > 0
+        return not self.ending and self.scanners.able and self.scorers.able
 
     def check_room(self) -> None:
         """Raises Problem where no scan is taken now: asked before an upload is read, and after it."""
         if self.ending:
             raise Problem("shutting-down", "no new scans are taken: try again when it runs again.")
-        if not self.scanners.alive:
+        if not self.scanners.able:
             raise Problem("not-ready", "no process that scans is there now: try again soon.")
         waiting = len(self.jobs.all("queued"))
         if waiting >= self.limits.queue:

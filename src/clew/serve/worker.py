@@ -1,6 +1,6 @@
 """A worker process: reads what others sent, scans and scores it, and may be killed at any moment.
 
-`python -P -m clew.serve.worker` reads messages (see `clew.serve.messages`) from standard input and answers on standard
+`main` reads messages (see `clew.serve.messages`) from standard input and answers on standard
 output. The first one says what to load. One call follows another; each ends with "done", "refused" or "failed".
 """
 
@@ -106,7 +106,3 @@ def _allow(seconds: float) -> None:
     if seconds > 0:
         used = resource.getrusage(resource.RUSAGE_SELF)
         _set(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 1)
-
-
-if __name__ == "__main__":
-    main()
