@@ -99,7 +99,9 @@ class Running:
         if content:
             assert found.kind in content, (found.kind, list(content))
             if found.kind.endswith("json"):
-                jsonschema.validate(found.json, {**content[found.kind]["schema"], "components": self.document["components"]})
+                jsonschema.validate(
+                    found.json, {**content[found.kind]["schema"], "components": self.document["components"]}
+                )
 
     def scan(self, data, path="/v1/scan", **fields):
         """Sends a file."""

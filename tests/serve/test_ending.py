@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 
-from bench_tickets import small_ticket
 from serving import HERE, form, jpeg, on_path
+
+from bench_tickets import small_ticket
 
 START = """
 import sys; from pathlib import Path

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from serving import form
 
 from clew.serve.folder import PREFIX, PrivateFolder, sweep
 from clew.serve.forms import FormReader, shown_name
 from clew.serve.limits import Limits
 from clew.serve.problems import Problem
-from serving import form
 
 END = b"------clewboundary--\r\n"
 LIMITS = Limits(bytes=1000, fields=3, name=20)

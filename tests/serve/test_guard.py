@@ -87,7 +87,12 @@ def test_a_token_is_made_where_others_can_reach_the_server(monkeypatch):
 
 def test_limits_by_name():
     assert limits_from(["bytes=5", "scan_s=1.5"]) == Limits(bytes=5, scan_s=1.5)
-    for word, why in (("bytes", "NAME=VALUE"), ("bites=5", "'bytes'"), ("bytes=1.5", "whole"), ("queue=0", "more than 0")):
+    for word, why in (
+        ("bytes", "NAME=VALUE"),
+        ("bites=5", "'bytes'"),
+        ("bytes=1.5", "whole"),
+        ("queue=0", "more than 0"),
+    ):
         with pytest.raises(ClewError, match=why):
             limits_from([word])
 

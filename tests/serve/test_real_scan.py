@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from serving import Running
 
 from bench_tickets import small_ticket
 from clew.base.errors import ClewError
@@ -14,7 +15,6 @@ from clew.scan.settings import ScanSettings
 from clew.scan.ticket import ready_ticket
 from clew.serve.offered import offer
 from clew.tickets.file import read_ticket, write_ticket
-from serving import Running
 
 LEVELS = (0.0, 0.5, 0.9)
 SCAN = ScanSettings(faces="none", form="sparse", threads=1)

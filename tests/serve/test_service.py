@@ -9,10 +9,10 @@ import time
 import zlib
 
 import pytest
+from serving import PRETEND, Running, form, jpeg, replies
 
 from bench_tickets import small_ticket
 from clew.serve.limits import Limits
-from serving import PRETEND, Running, form, jpeg, replies
 
 LIMITS = Limits(
     bytes=4000, pixels=1000, fields=4, name=40, upload_s=5, idle_s=0.4, rate=2000, head_s=0.4, scan_s=1.0, wait_s=5,
@@ -223,7 +223,9 @@ def test_a_caller_who_goes_away_takes_the_scan_along(server):
     body, headers = form(jpeg(b"HANG"))
     told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with server.connected() as link:
-        link.sendall(f"POST /v1/scan HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{told}\r\n".encode() + body)
+        link.sendall(
+            f"POST /v1/scan HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{told}\r\n".encode() + body
+        )
         wait_for(lambda: server.service.jobs.all("running"))
     wait_for(lambda: not len(server.service.jobs))
 
@@ -305,7 +307,13 @@ def test_what_it_says_of_itself(server):
 
 
 def test_every_answer_carries_the_headers_of_safety(server):
-    for method, path in (("GET", "/"), ("GET", "/v1/health"), ("GET", "/../../etc/passwd"), ("PUT", "/v1/scan"), ("POST", "/v1/scan")):
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/v1/health"),
+        ("GET", "/../../etc/passwd"),
+        ("PUT", "/v1/scan"),
+        ("POST", "/v1/scan"),
+    ):
         found = server.ask(method, path)
         assert found.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; ")
         assert "unsafe" not in found.headers["Content-Security-Policy"]
@@ -329,4 +337,12 @@ def test_the_document_names_every_problem_once(server):
     text = json.dumps(server.document)
     assert "HTTPValidationError" not in text
     assert server.document["components"]["schemas"]["ProblemDetails"]["additionalProperties"] is False
-    assert set(server.document["paths"]["/v1/scan"]["post"]["responses"]) >= {"200", "202", "408", "413", "415", "422", "503"}
+    assert set(server.document["paths"]["/v1/scan"]["post"]["responses"]) >= {
+        "200",
+        "202",
+        "408",
+        "413",
+        "415",
+        "422",
+        "503",
+    }

@@ -15,7 +15,7 @@ from clew.serve.limits import Limits
 from clew.serve.problems import Problem
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "handed-back"]
-FINAL = ("done", "failed", "cancelled", "handed-back")
+FINAL: tuple[State, ...] = ("done", "failed", "cancelled", "handed-back")
 
 
 @dataclass(eq=False)

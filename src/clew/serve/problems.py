@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -93,7 +93,7 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
     return error.response()
 
 
-def declared(names: Iterable[str]) -> Mapping[int | str, dict[str, Any]]:
+def declared(names: Iterable[str]) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of responses with these problems."""
     by_status: dict[int, list[str]] = {}
     for name in names:
@@ -102,7 +102,7 @@ def declared(names: Iterable[str]) -> Mapping[int | str, dict[str, Any]]:
 
 
 def _declared(status: int, names: list[str]) -> dict[str, Any]:
-    told = {
+    told: dict[str, Any] = {
         "description": "; ".join(f"`{name}`: {PROBLEMS[name][1]}" for name in names),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
     }

@@ -136,7 +136,7 @@ class Service:
             await self._scanned(job, worker)
 
     async def _scanned(self, job: Job, worker: Any) -> None:
-        call = {"do": "scan", "path": str(job.upload), "name": job.name, "folder": str(job.folder)}
+        call: dict[str, Any] = {"do": "scan", "path": str(job.upload), "name": job.name, "folder": str(job.folder)}
         call |= {"ticket": job.ticket, "frames": job.frames, "cpu_s": self._cpu_s}
         said, _ = await worker.call(call, lambda told: _progress(job, told))
         try:
