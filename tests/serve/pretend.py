@@ -60,11 +60,11 @@ def _scan(path, call, say):
             say("progress", done=step / 8)
             time.sleep(STEP_S)
     crops = Crops(9)
-    crops(1, 0, FACE, np.full((8, 8, 3), 77, np.uint8))
-    size = crops.write(Path(call["folder"]))
+    crops(FACE, np.full((8, 8, 3), 77, np.uint8))
     person = PersonFinding(1, "real", 0.25, "", 1, (FACE,), (0,))
     finding = Finding(call["name"], "picture", "real", 0.25, "", f"{call['name']}: real.", (person,))
-    say("done", finding=finding.as_dict(), faces=crops.faces, bytes=size)
+    faces = crops.settle(finding)
+    say("done", finding=finding.as_dict(), faces=faces, bytes=crops.write(Path(call["folder"])))
 
 
 def scorer(settings, say):

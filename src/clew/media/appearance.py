@@ -1,4 +1,4 @@
-"""How a person looks from crops of the face, without a learned model: enough to tell after a short while, not who it is."""
+"""How a person looks by crops of the face, without a learned model: enough to know one again after a short while."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _COLUMNS = (10, 54)
 _HUES, _STRENGTHS = 12, 4
 COLOURS = len(_STRIPS) * _HUES * _STRENGTHS  # numbers of an appearance that are colours; the others are edges
 
-# Measured on means over tracks: colours of one person after a while 0.015 to 0.063 apart, of two persons in one video
-# at least 0.081 (36 pairs), in one photograph 0.024 to more; edges of one person at least 0.86 alike. Both together
-# still call 6 in 377 pairs of people in one photograph alike, so they are never enough to join tracks by themselves.
+# Measured on means over tracks: colours of one person after a while 0.015 to 0.063 apart (7 pairs), of two persons in
+# one video at least 0.081 (29 pairs); edges of one person at least 0.859 alike. Both together still call 6 in 377 pairs
+# of faces in one photograph alike, so they are never enough to join tracks by themselves.
 _COLOURS_APART = 0.065
 _EDGES_ALIKE = 0.85
 
@@ -28,7 +28,8 @@ def appearance(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     shades = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
     strips = [_colours(np.ascontiguousarray(shades[a:b, slice(*_COLUMNS)])) for a, b in _STRIPS]
     edges = cv2.HOGDescriptor((_SIZE, _SIZE), (16, 16), (8, 8), (8, 8), 9)
-    return np.concatenate((*strips, edges.compute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)).ravel())).astype(np.float64)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.concatenate((*strips, np.ravel(edges.compute(grey)))).astype(np.float64)
 
 
 def alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:

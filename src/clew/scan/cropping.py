@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clew.scan.settings import AUTO
+from clew.scan.settings import AUTO, NONE
 
 USUAL, SCALE = "dlib", 1.3  # for tickets of ready-made crops, which say nothing of how they were cut
 FINDERS = ("dlib", "opencv", "yunet")
@@ -34,7 +34,7 @@ def cropping_for(header: Mapping[str, Any], faces: str = AUTO) -> Cropping:
     scan = header.get("scan")
     told = dict(scan) if isinstance(scan, Mapping) else {}
     finder = told.get("faces") or protocol.partition("-v")[0]
-    usual = finder if finder in FINDERS else USUAL
+    usual = finder if finder in FINDERS or told.get("faces") == NONE else USUAL
     scale = _within(told.get("scale"), 1.0, WIDEST) or _number(r"(\d(?:\.\d{1,6})?) times the box", protocol) or SCALE
     size = _within(told.get("size"), SMALLEST, LARGEST) or _number(r"(\d{1,5}) px", protocol)
     side = size or float(header["detector"]["input_size"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,20 @@ from clew.media.pictures import Picture, read_picture
 from clew.media.videos import VideoFacts, probe
 from clew.runtime.load import cores
 from clew.scan.decide import decided, file_verdict, least_counted
-from clew.scan.evidence import Heatmaps, Keep, kept
 from clew.scan.finding import Finding, Kind, PersonFinding
+from clew.scan.keeping import Kept, keep
 from clew.scan.kinds import kind_of, named_otherwise
+from clew.scan.occlusion import Heatmaps
 from clew.scan.operating import Level
-from clew.scan.origin import origin_of
 from clew.scan.people import Every, People, Person
-from clew.scan.reading import Unreadable, reading
+from clew.scan.provenance import provenance
+from clew.scan.reading import Unreadable, as_far, reading
 from clew.scan.reproduce import command, effective, shown
 from clew.scan.sampling import sampled
 from clew.scan.settings import ScanSettings
 from clew.scan.shots import MOST_IN_FRAME, MOST_IN_PICTURE, Sampled, Shot, picture_shots, video_shots
 from clew.scan.ticket import ReadyTicket
-from clew.scan.wording import count, sentence, unreadable
+from clew.scan.wording import NO_REAL, count, sentence, unreadable
 
 _DEFAULT = ScanSettings()
 
@@ -56,13 +58,14 @@ def scan_file(
     settings: ScanSettings = _DEFAULT,
     heatmaps: Heatmaps | None = None,
     progress: Progress = SILENT,
-    keep: Keep | None = None,
+    evidence: Kept | None = None,
     every: Every | None = None,
 ) -> Finding:
     """Scans one picture or video; a file that cannot be read gives a finding that says why, never an exception.
 
-    `settings` are those that `ready` was made with. `keep` gets the decisive faces of each person, with what `heatmaps`
-    makes of them; `every` each face with its crop. Raises ClewError only for a ticket that cannot score.
+    `settings` are those that `ready` was made with. `evidence` is filled with the decisive faces of each person, by
+    person and place among the person's faces, with what `heatmaps` makes of them; `every` sees each face with its crop.
+    Raises ClewError only for a ticket that cannot score.
     """
     one = _File(Path(path), ready)
     try:
@@ -72,19 +75,21 @@ def scan_file(
         with reading(one.path):
             before = _identity(one.path)
             one.file = {"sha256": hash_file(one.path), "bytes": before[0]}
-            one.provenance = origin_of(one.path, one.kind)
-        found = _scanned(one, settings, progress, People(ready, keep is not None, every))
+            one.provenance = provenance(one.path, one.kind)
+        found = _scanned(one, settings, progress, evidence is not None, every)
         with reading(one.path):
             if _identity(one.path) != before:
                 raise Unreadable("it changed while it was read")
     except Unreadable as error:
         return _unreadable(one, str(error))
-    return _finding(one, found, keep, heatmaps)
+    return _finding(one, found, evidence, heatmaps)
 
 
-def _scanned(one: _File, settings: ScanSettings, progress: Progress, people: People) -> dict[int, Person]:
+def _scanned(
+    one: _File, settings: ScanSettings, progress: Progress, keep: bool, every: Every | None
+) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
-    ready = one.ready
+    people, ready = People(one.ready, one.video, keep, every), one.ready
     if one.video:
         _open_video(one, settings)
         threads = settings.threads or cores()
@@ -92,18 +97,16 @@ def _scanned(one: _File, settings: ScanSettings, progress: Progress, people: Peo
             _take(video_shots(one.path, ready.finder, ready.cropping, one.sampled, threads, task), people)
     else:
         picture = _picture(one)
-        with reading(one.path):
-            shots = list(picture_shots(picture, ready.finder, ready.cropping, one.sampled))
-        _take(shots, people)
+        faces = partial(picture_shots, picture, ready.finder, ready.cropping, one.sampled)
+        _take(as_far(one.path, faces, one.sampled.damaged), people)
     if not one.sampled.read:
-        raise Unreadable(_nothing_read(one.sampled))
-    return {track + 1: person for track, person in sorted(people.persons.items())}
+        raise Unreadable(_nothing_read(one.sampled, one.video))
+    return people.persons()
 
 
 def _take(shots: Iterable[Shot], people: People) -> None:
     for shot in shots:
         people.add(shot)
-    people.settle()
 
 
 def _picture(one: _File) -> Picture:
@@ -125,11 +128,13 @@ def _open_video(one: _File, settings: ScanSettings) -> None:
         raise Unreadable("it holds no frames")
 
 
-def _finding(one: _File, found: dict[int, Person], keep: Keep | None, heatmaps: Heatmaps | None) -> Finding:
+def _finding(one: _File, found: dict[int, Person], evidence: Kept | None, heatmaps: Heatmaps | None) -> Finding:
     read = one.sampled.read
     level = one.ready.levels["video" if one.video and read > 1 else "picture"]
     least = least_counted(read, one.video)
     persons = [decided(number, person, level, least) for number, person in found.items()]
+    if evidence is not None:
+        keep(evidence, persons, found, heatmaps)
     verdict, reason, on = file_verdict(persons, one.sampled.left_out == 0)
     text = sentence(shown(one.path.name), verdict, reason, persons, on, level, read)
     scores = [person.probability for person in persons if person.probability is not None]
@@ -140,7 +145,7 @@ def _finding(one: _File, found: dict[int, Person], keep: Keep | None, heatmaps: 
         max(scores, default=None),
         reason,
         text,
-        kept(persons, found, keep, heatmaps),
+        tuple(persons),
         operating_point=level.as_dict(),
         notes=tuple(_notes(one, level, persons)),
         **_facts(one),
@@ -180,15 +185,17 @@ def _notes(one: _File, level: Level, persons: list[PersonFinding]) -> list[str]:
         f"{count(lost, 'sampled frame')} of {len(one.sampled.wanted)} cannot be read": lost > 0,
         f"it is damaged: {ended}": bool(ended),
         f"only the {most} largest faces are judged, {one.sampled.left_out} more are seen": one.sampled.left_out > 0,
+        "where every picture or frame is a face crop already, '--faces none' takes it as one": not persons,
         "the ticket states no threshold at which anything is called fake": level.fake is None,
-        "the ticket states no threshold at which anything is called real": level.fake is not None
-        and level.real is None,
+        NO_REAL: level.fake is not None and level.real is None,
         "the ticket is not calibrated: its probabilities say less than they seem to": not one.ready.calibrated,
     }
     return [shown(note) for note, holds in told.items() if holds and note]
 
 
-def _nothing_read(found: Sampled) -> str:
+def _nothing_read(found: Sampled, video: bool) -> str:
+    if not video:
+        return found.damage
     why = found.damage or (str(found.unreadable[0][1]) if found.unreadable else "")
     return f"none of {count(len(found.wanted), 'sampled frame')} can be read" + (f" ({why})" if why else "")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 LevelName = Literal["picture", "video"]
 LEVELS: tuple[LevelName, ...] = ("picture", "video")
-_HIGHEST = 1 + 1e-6  # such a threshold calls nothing fake
+_LOWEST, _HIGHEST = -1e-6, 1 + 1e-6  # such thresholds call nothing real, or fake
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ def _measured(found: Any) -> dict[str, Any] | None:
     threshold = numbers.get("threshold")
     if threshold is None or isinstance(threshold, bool) or not math.isfinite(threshold):
         return None
-    return numbers if 0 <= threshold <= _HIGHEST else None
+    return numbers if _LOWEST <= threshold <= _HIGHEST else None

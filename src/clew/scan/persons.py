@@ -67,7 +67,10 @@ def _candidates(faces: Mapping[int, TrackSummary], order: list[int]) -> Iterator
     """Gap in seconds, later and earlier track of all pairs that may be one person."""
     for later in order:
         for earlier in order:
-            a, b = faces[earlier], faces[later]
-            if earlier != later and a.frames[-1] < b.frames[0] and b.times[0] - a.times[1] <= _GAP:
-                if iou(a.last, b.first) >= _PLACE and alike(a.descriptor, b.descriptor):
-                    yield b.times[0] - a.times[1], later, earlier
+            if _may_go_on(faces[earlier], faces[later]):
+                yield faces[later].times[0] - faces[earlier].times[1], later, earlier
+
+
+def _may_go_on(earlier: TrackSummary, later: TrackSummary) -> bool:
+    after = earlier.frames[-1] < later.frames[0] and later.times[0] - earlier.times[1] <= _GAP
+    return after and iou(earlier.last, later.first) >= _PLACE and alike(earlier.descriptor, later.descriptor)

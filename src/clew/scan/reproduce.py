@@ -15,6 +15,8 @@ def effective(ready: ReadyTicket, frames: int | None) -> dict[str, Any]:
     """What changes a finding, automatic choices settled; `frames` None for a picture, which has none to choose."""
     cropping = ready.cropping
     found: dict[str, Any] = {"faces": cropping.faces, "scale": cropping.scale, "size": cropping.size}
+    if ready.finder is not None:
+        found["finder"] = ready.finder.version
     if cropping.faces != NONE and ready.model is not None:
         found["model"] = shown(ready.model)
     if frames is not None:

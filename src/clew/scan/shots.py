@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,17 @@ class Shot:
     time_s: float
     box: Box
     detected: bool
+    score: float
     square: Picture
 
     @property
     def side(self) -> int:
         """Pixels of the frame across the square."""
         return self.square.shape[0]
+
+    def without_square(self) -> Shot:
+        """The same, which holds no pixels."""
+        return replace(self, square=np.empty((0, 0, 3), np.uint8))
 
 
 @dataclass
@@ -59,16 +64,19 @@ def picture_shots(
     picture: Picture, finder: FaceDetector | None, cropping: Cropping, sampled: Sampled
 ) -> Iterator[Shot]:
     """The faces of a picture (H, W, 3), the largest first, each another person; all of it where there is no finder."""
-    sampled.read = 1
     if finder is None:
+        sampled.read = 1
         yield _whole(picture, 0, 0.0)
         return
     found = faces_in_picture(picture, finder)
+    sampled.read = 1
     sampled.left_out = max(0, len(found) - MOST_IN_PICTURE)
     height, width = picture.shape[:2]
     for track, face in enumerate(found[:MOST_IN_PICTURE]):
         _, _, side = face_square(face.box, width, height, cropping.scale)
-        yield Shot(track, 0, 0.0, face.box, True, np.array(cut_face(picture, face.box, side, cropping.scale)))
+        yield Shot(
+            track, 0, 0.0, face.box, True, face.score, np.array(cut_face(picture, face.box, side, cropping.scale))
+        )
 
 
 def video_shots(
@@ -91,7 +99,7 @@ def video_shots(
         for face in frame.faces[:MOST_IN_FRAME]:
             _, _, side = face_square(face.box, *frame.frame.size, cropping.scale)
             square = np.array(frame.cut(face.box, side, cropping.scale))  # a copy: the frame is let go
-            yield Shot(face.track, frame.index, frame.time_s, face.box, face.detected, square)
+            yield Shot(face.track, frame.index, frame.time_s, face.box, face.detected, face.score, square)
 
 
 def _whole_frames(path: Path, sampled: Sampled, threads: int, task: Task) -> Iterator[Shot]:
@@ -110,4 +118,4 @@ def _whole(picture: Picture, frame: int, time_s: float) -> Shot:
     side = min(height, width)
     x, y = (width - side) // 2, (height - side) // 2
     square = np.array(picture[y : y + side, x : x + side])
-    return Shot(0, frame, time_s, Box(float(x), float(y), float(side), float(side)), True, square)
+    return Shot(0, frame, time_s, Box(float(x), float(y), float(side), float(side)), True, float("inf"), square)

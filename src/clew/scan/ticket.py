@@ -10,11 +10,13 @@ from typing import Any
 
 from clew.base.crops import resize
 from clew.base.errors import ClewError
+from clew.base.packaged import packaged_ticket
 from clew.base.version import VERSION
 from clew.media.faces.base import FaceDetector, make_detector
 from clew.media.familiarity import Familiarity
 from clew.media.pictures import Picture
 from clew.runtime.load import Runtime, load_runtime
+from clew.runtime.opened import opened
 from clew.scan.cropping import Cropping, cropping_for
 from clew.scan.operating import Level, levels_of
 from clew.scan.settings import NONE, ScanSettings
@@ -68,12 +70,14 @@ def ready_ticket(path: Path | str | None = None, settings: ScanSettings = _DEFAU
     Raises ClewError for a ticket or face detector that cannot be read or run here.
     """
     where = packaged() if path is None else Path(path)
-    runtime = load_runtime(where, settings.form, settings.threads)
-    header = runtime.ticket.header
+    header = opened(where).header
+    known = _familiarity(header, where)
     cropping = cropping_for(header, settings.faces)
     finder = None if cropping.faces == NONE else make_detector(cropping.faces, settings.model)
-    known = _familiarity(header, where)
-    return ReadyTicket(where, runtime, cropping, finder, settings.model, levels_of(header), known, header)
+    runtime = load_runtime(where, settings.form, settings.threads)
+    return ReadyTicket(
+        where, runtime, cropping, finder, settings.model, levels_of(header), known, runtime.ticket.header
+    )
 
 
 def _familiarity(header: Mapping[str, Any], where: Path) -> Familiarity | None:
@@ -88,4 +92,4 @@ def _familiarity(header: Mapping[str, Any], where: Path) -> Familiarity | None:
 
 def packaged() -> Path:
     """The ticket that comes with Clew."""
-    raise ClewError("no ticket comes with this version of Clew: give the path of one.")
+    return packaged_ticket()

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from clew.scan.finding import REASONS, PersonFinding, Verdict
 from clew.scan.operating import Level
 
+NO_REAL = "the ticket states no threshold at which anything is called real"
+
 
 def sentence(
     name: str,
@@ -22,7 +24,7 @@ def sentence(
         return f"{name}: real. {_everybody(persons, level)}"
     if verdict == "fake" and on is not None:
         from_on = f"from {level.fake:.2f} on the ticket calls a {level.name} fake"
-        return f"{name}: fake. {_who(on, persons).capitalize()} {_has(on, level)}; {from_on}{_alarms(level)}."
+        return f"{name}: fake. {_who(on, persons, level).capitalize()} {_has(on, level)}; {from_on}{_alarms(level)}."
     return f"{name}: inconclusive, {_why(reason, persons, on, level, read)}."
 
 
@@ -37,11 +39,12 @@ def _why(reason: str, persons: Sequence[PersonFinding], on: PersonFinding | None
     if reason == "not-everybody":
         judged = sum(one.verdict == "real" for one in persons)
         return f"{REASONS[reason]}: {judged} of {count(len(persons), 'person')} seem{'s' * (judged == 1)} real"
-    who = _who(on, persons)
+    who = _who(on, persons, level)
     if on.probability is None:
         where = f", {who} is seen in {count(len(on.faces), 'frame')}" if level.name == "video" else f" ({who})"
         return REASONS[reason] + where
-    told = f"{REASONS[reason]}: {who} {_has(on, level)}"
+    half = reason == "not-calibrated" and level.fake is not None
+    told = f"{NO_REAL if half else REASONS[reason]}: {who} {_has(on, level)}"
     return told + (f", between {level.real:.2f} and {level.fake:.2f}" if reason == "uncertain" else "")
 
 
@@ -49,12 +52,13 @@ def _everybody(persons: Sequence[PersonFinding], level: Level) -> str:
     highest = max(one.probability or 0.0 for one in persons)
     up_to = f"up to {level.real:.2f} the ticket calls a {level.name} real"
     if len(persons) == 1:
-        return f"{_who(persons[0], persons).capitalize()} {_has(persons[0], level)}; {up_to}."
+        return f"{_who(persons[0], persons, level).capitalize()} {_has(persons[0], level)}; {up_to}."
     return f"All {len(persons)} persons have a probability of fake of at most {highest:.2f}; {up_to}."
 
 
-def _who(person: PersonFinding, persons: Sequence[PersonFinding]) -> str:
-    return "its only face" if len(persons) == 1 else f"person {person.person} of {len(persons)}"
+def _who(person: PersonFinding, persons: Sequence[PersonFinding], level: Level) -> str:
+    only = "its only face" if level.name == "picture" else "its only person"
+    return only if len(persons) == 1 else f"person {person.person} of {len(persons)}"
 
 
 def _has(person: PersonFinding, level: Level) -> str:

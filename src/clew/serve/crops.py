@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.media.pictures import Picture
-from clew.scan.finding import FaceFinding
+from clew.scan.finding import FaceFinding, Finding
 from clew.serve.worker import Refused
 
 NAME = "crops.npy"
@@ -20,14 +20,29 @@ class Crops:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.faces: list[tuple[int, int]] = []  # (person, place) of each
+        self._faces: list[FaceFinding] = []
         self._crops: list[Picture] = []
 
-    def __call__(self, person: int, place: int, face: FaceFinding, crop: Picture) -> None:
+    def __call__(self, face: FaceFinding, crop: Picture) -> None:
         """One more face."""
-        if face.reason in KEPT_REASONS and len(self.faces) < self.most:
-            self.faces.append((person, place))
+        if face.reason in KEPT_REASONS and len(self._faces) < self.most:
+            self._faces.append(face)
             self._crops.append(crop)
+
+    def settle(self, finding: Finding) -> list[tuple[int, int]]:
+        """The (person, place) of each crop in a finding; crops of faces that are nobody's in it are dropped."""
+        places = {
+            _which(face): (person.person, place)
+            for person in finding.persons
+            for place, face in enumerate(person.faces)
+        }
+        found = [
+            (places[_which(face)], crop)
+            for face, crop in zip(self._faces, self._crops, strict=True)
+            if _which(face) in places
+        ]
+        self._crops = [crop for _, crop in found]
+        return [place for place, _ in found]
 
     def write(self, folder: Path) -> int:
         """Writes them into a new folder, unless there are none; returns the bytes."""
@@ -37,6 +52,11 @@ class Crops:
         block = np.stack(self._crops)
         np.save(folder / NAME, block, allow_pickle=False)
         return int(block.nbytes)
+
+
+def _which(face: FaceFinding) -> tuple[int, tuple[float, ...]]:
+    """What tells a face from all others of a file: its frame and place there."""
+    return face.frame, face.box
 
 
 def read_crops(folder: Path, places: list[int] | None = None) -> NDArray[np.uint8]:

@@ -46,8 +46,9 @@ def _scan(path: Path, call: Mapping[str, Any], loaded: Loaded, limits: Limits, s
     finding = scan_file(path, ready, settings, progress=_Told(say), every=crops)
     if not finding.readable:
         raise Refused("unreadable", named(finding, path, str(call["name"]), ready).text)
+    faces = crops.settle(finding)
     size = crops.write(Path(call["folder"]))
-    say("done", finding=named(finding, path, str(call["name"]), ready).as_dict(), faces=crops.faces, bytes=size)
+    say("done", finding=named(finding, path, str(call["name"]), ready).as_dict(), faces=faces, bytes=size)
 
 
 def named(finding: Finding, path: Path, name: str, ready: ReadyTicket) -> Finding:
