@@ -27,6 +27,7 @@ COMMANDS = {
     ("export",),
     ("import",),
     ("scan",),
+    ("serve",),
     ("data", "synth"),
     ("data", "crop"),
     ("data", "check"),

@@ -21,6 +21,7 @@ from clew.cli import (
     export,
     import_weights,
     scan,
+    serve,
     study,
     tickets_find,
     tickets_matrix,
@@ -31,6 +32,7 @@ from clew.cli import (
 )
 from clew.cli.console import INTERRUPTED, errors, printable
 
+SERVE = ("fastapi", "uvicorn", "starlette", "python_multipart", "prometheus_client", "pydantic")
 GOES_ON = "interrupted: nothing finished is lost, the same command goes on."
 
 app = typer.Typer(
@@ -54,6 +56,7 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
@@ -94,7 +97,8 @@ def run() -> None:
         errors.print(printable(f"error: {error}"), style="red", markup=False)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)
+        extra = "serve" if error.name in SERVE else "train"
+        errors.print(f"error: this needs '{error.name}': pip install 'clew[{extra}]'", style="red", markup=False)
         sys.exit(1)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
