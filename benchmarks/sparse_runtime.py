@@ -147,15 +147,16 @@ def two_cores(path: Path, images: np.ndarray, forms: tuple[str, ...], rounds: in
     """A batch on two threads and on one."""
     ready = {f"{form} {threads}": run for threads in (1, 2) for form, run in works(path, threads, forms)}
     times = timed(ready, images, max(5, rounds // 4))
-    gained = {form: times[f"{form} 1"]["median_ms"] / times[f"{form} 2"]["median_ms"] for form in forms if f"{form} 1" in times}
+    median = {name: found["median_ms"] for name, found in times.items()}
+    gained = {form: median[f"{form} 1"] / median[f"{form} 2"] for form in forms if f"{form} 1" in median}
     return {"ms": times, "gained": gained}
 
 
 def line(found: dict[str, Any]) -> str:
     """What was found, in one line."""
-    one = found["one_picture"]
-    ratios = ", ".join(f"{form} {one[form]['median_ms']:.2f} ms: {ratio:.2f} times" for form, ratio in found["ratio"].items())
-    others = ", ".join(f"{form} {one[form]['median_ms']:.2f}" for form in one if not form.startswith("sparse"))
+    ms = {form: one["median_ms"] for form, one in found["one_picture"].items()}
+    ratios = ", ".join(f"{form} {ms[form]:.2f} ms: {ratio:.2f} times" for form, ratio in found["ratio"].items())
+    others = ", ".join(f"{form} {ms[form]:.2f}" for form in ms if not form.startswith("sparse"))
     gained = found.get("two_cores", {}).get("gained", {})
     more = "".join(f"; {form} on two cores {gain:.2f} times" for form, gain in gained.items())
     return f"{found['net']} {found['sparsity']:.0%}: {ratios} ({found['best_dense_fp32']}; {others} ms){more}"
