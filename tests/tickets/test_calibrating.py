@@ -16,8 +16,8 @@ from clew.media.familiarity import Familiarity
 from clew.tickets import calibrating
 from clew.tickets.calibrating import ScanCrops, calibrate_ticket
 from clew.tickets.evaluation import evaluate
-from clew.tickets.evaluation.pooled import errors
 from clew.tickets.evaluation.bench import Bench
+from clew.tickets.evaluation.pooled import errors
 from clew.tickets.file import parse_ticket, read_ticket
 from clew.training.calibration import Calibration, calibrate, source_weights
 from clew.training.data import load_split

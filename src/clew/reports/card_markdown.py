@@ -55,9 +55,8 @@ def card_markdown(card: Mapping[str, Any]) -> str:
 def _about(ticket: Mapping[str, Any]) -> str:
     detector, search, counts = ticket["detector"], ticket["search"], ticket["sparsity"]
     told = [
-        f"A `{detector['name']}` for faces of {detector['input_size']} pixels, found by Clew: "
-        f"{search.get('method', 'trained')} at {100 * float(search.get('level') or 0):g} %, "
-        f"seed {search.get('seed', 0)}.",
+        f"A `{detector['name']}` for faces of {detector['input_size']} pixels: {search.get('method', 'trained')} at "
+        f"{100 * float(search.get('level') or 0):g} %, seed {search.get('seed') or 0}.",
         f"{counts['remaining']:,} of {counts['prunable']:,} prunable weights are left "
         f"({100 * counts['sparsity']:.1f} % are zero; {100 * counts['macs_sparsity']:.1f} % of the multiply-adds), "
         f"kept as {ticket['values']}: {ticket['bytes']:,} bytes. Seal `{ticket['seal'][:16]}`.",

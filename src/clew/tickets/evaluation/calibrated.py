@@ -91,10 +91,10 @@ def at_operating_point(members: Sequence[Member], samples: Samples, pictures: Be
     kinds = {"picture": pictures, "video": video_bench(samples, pictures)}
     files = [str(member.path) for member in members]
     found = {kind: _at_points(bench, [point.get(kind) for point in points], files) for kind, bench in kinds.items()}
-    reals = [point.get("real") for point in points]
-    if all(isinstance(real, dict) for real in reals):
+    reals = [real for point in points if isinstance(real := point.get("real"), dict)]
+    if len(reals) == len(points):
         found["real"] = {
-            kind: _at_real_points(bench, [real[kind] for real in reals], files) for kind, bench in kinds.items()
+            kind: _at_real_points(bench, [real.get(kind) for real in reals], files) for kind, bench in kinds.items()
         }
     return {"fpr": points[0].get("fpr"), **found}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +73,9 @@ def _joined(benches: Sequence[Bench]) -> tuple[Bench, Array]:
     """All rows together, clusters told apart by their source, and the number of each row's source."""
     sources = np.concatenate([np.full(len(bench.labels), at) for at, bench in enumerate(benches)])
     clusters = np.concatenate([np.char.add(f"{at}:", bench.clusters) for at, bench in enumerate(benches)])
-    columns = {key: np.concatenate([getattr(b, key) for b in benches]) for key in ("labels", "forgery", "compression")}
+    labels, forgery, compression = (
+        np.concatenate([getattr(bench, key) for bench in benches]) for key in ("labels", "forgery", "compression")
+    )
     prob = np.concatenate([bench.prob for bench in benches], axis=1)
-    return replace(benches[0], clusters=clusters, prob=prob, **columns), sources
+    first = benches[0]
+    return Bench(labels, prob, clusters, forgery, compression, first.seeds, first.resamples), sources

@@ -16,7 +16,8 @@ def zoom(crop: Crop, rng: np.random.Generator) -> Crop:
     """A crop (H, W, 3) enlarged or reduced, shifted and turned a little; what comes in from outside is mirrored."""
     height, width = crop.shape[:2]
     scale, turn = rng.uniform(*SCALE), rng.uniform(-TURN, TURN)
-    move = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, scale)
+    middle = (width - 1) / 2, (height - 1) / 2
+    move = np.asarray(cv2.getRotationMatrix2D(middle, turn, scale), np.float64)
     move[:, 2] += rng.uniform(-SHIFT, SHIFT, 2) * (width, height)
     moved = cv2.warpAffine(crop, move, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, np.uint8)
