@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test lint light bench setup clean
 
 setup: $(VENV)/.done
 
@@ -23,6 +23,9 @@ lint: setup  ## style, types, import order
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+light: setup  ## an installation without extras, in an environment of its own: no torch, at most 600 MB, a ticket runs
+	$(BIN)/python benchmarks/light_install.py
 
 bench: setup  ## measured comparisons: see benchmarks/
 	$(BIN)/python benchmarks/training_speed.py

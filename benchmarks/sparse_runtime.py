@@ -28,7 +28,7 @@ import numpy as np
 CAPPED = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"}
 SIZES = {"cnn5": 128, "resnet18": 224, "xception": 299, "meso4": 256, "resnet34": 224, "mi_net": 128}
 DENSE = ("torch", "torch-channels-last", "onnx", "openvino")
-OTHERS = ("openvino-bf16",)
+OTHERS = ("openvino-bf16", "openvino-int8", "onnx-int8")
 BATCH = 32
 
 
@@ -146,7 +146,7 @@ def measure(name: str, sparsity: float, args: argparse.Namespace, folder: Path) 
 def two_cores(path: Path, images: np.ndarray, forms: tuple[str, ...], rounds: int) -> dict[str, Any]:
     """A batch on two threads and on one."""
     ready = {f"{form} {threads}": run for threads in (1, 2) for form, run in works(path, threads, forms)}
-    times = timed(ready, images, max(5, rounds // 4))
+    times = timed(ready, images, max(9, rounds // 2))
     median = {name: found["median_ms"] for name, found in times.items()}
     gained = {form: median[f"{form} 1"] / median[f"{form} 2"] for form in forms if f"{form} 1" in median}
     return {"ms": times, "gained": gained}

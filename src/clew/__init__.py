@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from clew.base.version import VERSION
+
 if TYPE_CHECKING:
     from clew.base.errors import ClewError
     from clew.datasets.blending.writing import blend_faces
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from clew.explain.picture import explain_picture
     from clew.explain.video import explain_video
     from clew.runtime.load import load_runtime
+    from clew.scan.api import scan
     from clew.studies.reading import read_study
     from clew.studies.run import run_study
     from clew.tickets.benching import bench_ticket
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from clew.tickets.ticket import load_ticket
     from clew.tickets.transfer import transfer_tickets
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "Attack": "clew.tickets.evaluation",
@@ -56,6 +59,7 @@ _HOMES = {
     "open_store": "clew.datasets.store",
     "read_study": "clew.studies.reading",
     "run_study": "clew.studies.run",
+    "scan": "clew.scan",
     "transfer_tickets": "clew.tickets.transfer",
 }
 
@@ -82,6 +86,7 @@ __all__ = [
     "open_store",
     "read_study",
     "run_study",
+    "scan",
     "transfer_tickets",
 ]
 
@@ -89,4 +94,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'clew' has no attribute '{name}'")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    home = importlib.import_module(_HOMES[name])
+    return home if home.__name__ == f"clew.{name}" else getattr(home, name)

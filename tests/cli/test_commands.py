@@ -26,6 +26,7 @@ COMMANDS = {
     ("explain",),
     ("export",),
     ("import",),
+    ("scan",),
     ("data", "synth"),
     ("data", "crop"),
     ("data", "check"),

@@ -11,9 +11,9 @@ from clew.base.crops import resize
 from clew.base.errors import ClewError
 from clew.explain import faces
 from clew.explain.heatmaps import heatmaps
-from clew.explain.overlay import HEAT, colour_stops, overlaid
 from clew.explain.picture import explain_picture
 from clew.media.faces.base import Box, Detection
+from clew.media.overlay import HEAT, colour_stops, overlaid
 from clew.media.pictures import encode_jpeg, read_picture
 from clew.tickets.ticket import load_ticket
 from method_stores import forged_ladder

@@ -22,11 +22,11 @@ from clew.explain.facial_parts import PARTS, canonical_parts
 from clew.explain.footage import Shot, footage_of
 from clew.explain.heatmaps import upsampled
 from clew.explain.observer import png_bytes
-from clew.explain.overlay import overlaid, shown
 from clew.explain.picture import explain_picture
 from clew.explain.sheet import SIDE, Cell, clock, place_of, sheet
 from clew.explain.video import explain_video
 from clew.media.faces.base import Box
+from clew.media.overlay import overlaid, shown
 from clew.media.pictures import read_picture, square
 from clew.media.videos import evenly_spaced, read_frames
 from clew.tickets.ticket import load_ticket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def ticket_lines(found: Mapping[str, Any]) -> list[str]:
     ]
     for cell in found["cells"]:
         lines += ["", *_cell_lines(cell)]
+    if found["scores"] is not None:
+        lines += ["", *score_lines(found["scores"], found["cells"][0])]
     return [*lines, *_without(found)]
 
 
@@ -91,6 +94,35 @@ def ratio(found: Mapping[str, Any] | None) -> str:
     if found["low"] is None:
         return f"{found['median']:.2f} (no interval)"
     return f"{found['median']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def score_lines(found: Mapping[str, Any], cell: Mapping[str, Any]) -> list[str]:
+    """The AUC of each form beside its milliseconds in a cell, the quickest first."""
+    speed = {row["form"]: row["median_ms"] for row in cell["rows"]}
+    rows = sorted(found["forms"], key=lambda row: speed.get(row["form"], math.inf))
+    wide = max(len(row["form"]) for row in rows)
+    counts = f"{counted(found['pictures'], 'picture')} ({found['reals']} real, {found['fakes']} fake)"
+    ranges = f"{found['ranged']} of its training pictures" if found["ranged"] else "drawn pictures"
+    lines = [
+        f"on {found['store']}, {found['split']}: {counts}, {counted(found['clusters'], 'cluster')}; "
+        f"{found['reference']}: AUC {interval(found['auc'])}"
+        + (f"; int8 takes its ranges from {ranges}" if any(row["precision"] == "int8" for row in rows) else ""),
+        f"{'form':{wide}} {'precision':9} {'ms':>9} {'AUC':24} {'less that of fp32':29} other verdicts",
+    ]
+    for row in rows:
+        ms = f"{speed[row['form']]:.3f}" if row["form"] in speed else NONE
+        lines.append(
+            f"{row['form']:{wide}} {row['precision']:9} {ms:>9} {interval(row['auc']):24} "
+            f"{_difference(row['difference']):29} {row['other_verdicts']:>14}"
+        )
+    return lines
+
+
+def _difference(found: Mapping[str, Any]) -> str:
+    """To one more digit than an AUC: forms differ by little."""
+    if found["low"] is None:
+        return f"{found['mean']:+.5f} (no interval)"
+    return f"{found['mean']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
 
 
 def _without(found: Mapping[str, Any]) -> list[str]:

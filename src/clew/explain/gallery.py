@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.base.hashing import hash_json, stable_fraction
-from clew.explain.overlay import COLOUR_NAME, overlaid, shown
 from clew.explain.shelf import Maps, keep_bytes
 from clew.explain.subject import Subject
+from clew.media.overlay import COLOUR_NAME, overlaid, shown
 from clew.media.pictures import Picture, encode_jpeg
 
 FOLDER, QUALITY, THRESHOLD = "gallery", 90, 0.5

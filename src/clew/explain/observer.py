@@ -19,10 +19,10 @@ from clew.base.files import atomic_path
 from clew.explain.faces import USUAL, Cutting
 from clew.explain.facial_parts import FINDERS, PARTS, canonical_parts, part_energy
 from clew.explain.heatmaps import upsampled
-from clew.explain.overlay import COLOUR_NAME
 from clew.explain.streaming import Lens, lens_for
 from clew.explain.targets import target_of
 from clew.media.faces.base import Box
+from clew.media.overlay import COLOUR_NAME
 from clew.media.pictures import Picture
 from clew.tickets.evaluation.models import Member, classes_of, member_of
 from clew.tickets.ticket import Ticket

@@ -23,8 +23,8 @@ from clew.explain.observer import (
     png_bytes,
     verdict_facts,
 )
-from clew.explain.overlay import overlaid
 from clew.explain.targets import FAKE
+from clew.media.overlay import overlaid
 from clew.media.pictures import read_picture
 
 SIDE = 384

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.explain.overlay import COLOURS, overlaid, shown
+from clew.media.overlay import COLOURS, overlaid, shown
 from clew.media.pictures import Picture
 
 SIDE, COLUMNS = 160, 8  # pixels of a picture; cells in a row, read from left to right

@@ -12,6 +12,7 @@ Plane = NDArray[np.float32]
 
 VERSION = 1  # of what `descriptor` measures: what was learned from another one is not compared with it
 SIZE = 64
+SURFACE = 19  # the first so many numbers are of frequencies, light and noise; the others of where things are
 _OCTAVES = 5  # of frequency: from the finest, a quarter to half a cycle per pixel, down
 _FLOOR = 1e-2  # grey levels squared: what rounding to 8 bits leaves in any band
 _GRID = 4  # the places of a face that edges are counted in
@@ -27,7 +28,8 @@ def descriptor(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     how = cv2.INTER_AREA if min(crop.shape[:2]) > SIZE else cv2.INTER_LINEAR
     small = cv2.resize(np.ascontiguousarray(crop), (SIZE, SIZE), interpolation=how).astype(np.float32)
-    luma, red, blue = cv2.split(cv2.cvtColor(small / 255, cv2.COLOR_RGB2YCrCb) * 255)
+    planes = cv2.split(cv2.cvtColor(small / 255, cv2.COLOR_RGB2YCrCb) * 255)
+    luma, red, blue = (np.asarray(plane, np.float32) for plane in planes)
     parts = (
         _octaves(luma, _OCTAVES),
         _octaves(red, _OCTAVES - 2),
@@ -50,7 +52,7 @@ def _octaves(plane: Plane, count: int) -> list[float]:
     """Log energies of the levels of a Laplacian pyramid (Burt and Adelson, 1983), the finest first."""
     found = []
     for _ in range(count):
-        less = cv2.pyrDown(plane)
+        less = np.asarray(cv2.pyrDown(plane), np.float32)
         rest = plane - cv2.pyrUp(less, dstsize=plane.shape[1::-1])
         found.append(float(np.log(np.square(rest).mean() + _FLOOR)))
         plane = less

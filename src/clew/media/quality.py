@@ -26,7 +26,7 @@ def quality(crop: NDArray[np.uint8], side: float) -> dict[str, float]:
     0 without traces of blocks (see `blockiness`); `brightness` 0 to 1 and `contrast` 0 to 0.5, mean and standard
     deviation of luma in the face's box; `clipped` 0 to 1, the share of its pixels that are black or white.
     """
-    luma = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)
+    luma = np.asarray(cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY), np.uint8)
     face = _middle(luma)
     mean, deviation = cv2.meanStdDev(face)
     clipped = cv2.countNonZero(cv2.inRange(face, (_DARK + 1,), (_BRIGHT - 1,)))
@@ -69,14 +69,15 @@ def blockiness(luma: NDArray[np.uint8], side: float) -> float:
     scale = luma.shape[0] / max(side, 1.0)
     if scale < 2 / 3 or min(luma.shape) < 3 * _BLOCK:
         return 0.0
-    if scale > 1.05:  # enlarged: its steps are smeared, so it is looked at in its source's pixels
+    if scale > 1.02:  # enlarged: its steps are smeared, so it is looked at in its source's pixels
         size = max(1, round(side))
-        luma, scale = cv2.resize(luma, (size, size), interpolation=cv2.INTER_AREA), 1.0
+        luma, scale = np.asarray(cv2.resize(luma, (size, size), interpolation=cv2.INTER_AREA), np.uint8), 1.0
     if min(luma.shape) < 3 * _BLOCK:
         return 0.0
     across = cv2.reduce(cv2.absdiff(luma[:, 1:], luma[:, :-1]), 0, cv2.REDUCE_AVG, dtype=cv2.CV_64F)
     down = cv2.reduce(cv2.absdiff(luma[1:], luma[:-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F)
-    return (_steps(across.ravel(), _BLOCK * scale) + _steps(down.ravel(), _BLOCK * scale)) / 2
+    found = [_steps(np.asarray(steps, np.float64).ravel(), _BLOCK * scale) for steps in (across, down)]
+    return sum(found) / 2
 
 
 def _steps(steps: NDArray[np.float64], period: float) -> float:

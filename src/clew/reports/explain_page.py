@@ -11,7 +11,7 @@ from clew.base.errors import ClewError
 from clew.base.files import write_text
 from clew.base.progress import SILENT, Progress
 from clew.explain.means import claimed
-from clew.explain.overlay import colour_stops
+from clew.media.overlay import colour_stops
 from clew.reports import words
 from clew.reports.explain_panels import band_panels, clue_panels, focus_panels, region_panels, trust_panels
 from clew.reports.explain_tables import accuracy_rows, filter_rows, flip_lists, level_heads, part_rows, trust_rows

@@ -12,7 +12,7 @@ import numpy as np
 from clew.base.errors import ClewError
 from clew.base.hashing import hash_json
 from clew.runtime.cache import Cache
-from clew.runtime.forms import Logits, Unavailable, forms
+from clew.runtime.forms import Form, Logits, Unavailable, forms
 from clew.runtime.opened import Opened
 from clew.runtime.target import target
 
@@ -43,7 +43,7 @@ def chosen(ticket: Opened, threads: int, exact: bool, cache: Cache | None) -> Ch
     ready: dict[str, Logits] = {}
     without: dict[str, str] = {}
     for form in forms:
-        if forms.get(form).tried and (forms.get(form).exact or not exact):
+        if _tried(forms.get(form), ticket, exact):
             try:
                 ready[form] = forms.get(form).make(ticket, threads, cache)
             except Unavailable as error:
@@ -57,6 +57,11 @@ def chosen(ticket: Opened, threads: int, exact: bool, cache: Cache | None) -> Ch
     if cache is not None:
         cache.put(name, json.dumps({"form": best, "reason": reason}).encode())
     return Choice(best, reason, ready[best])
+
+
+def _tried(form: Form, ticket: Opened, exact: bool) -> bool:
+    """Whether a form may be chosen: of fp32 alone where `exact`; of int8 only by pictures that the caller gave."""
+    return form.tried and (form.exact or not exact) and (ticket.representative is not None or not form.ranged)
 
 
 def _times(ready: dict[str, Logits], ticket: Opened) -> dict[str, float]:
@@ -94,5 +99,6 @@ def _kept(cache: Cache | None, name: str) -> tuple[str, str] | None:
 
 def _name(ticket: Opened, threads: int, exact: bool) -> str:
     processor = target()
-    parts = [VERSION, ticket.hash, processor.cpu, processor.features, threads, exact, forms.names()]
+    ranged = ticket.representative is not None
+    parts = [VERSION, ticket.hash, processor.cpu, processor.features, threads, exact, ranged, forms.names()]
     return f"choice-{hash_json(parts)[:32]}"

@@ -27,7 +27,8 @@ class Form:
     """`make` (ticket, threads, cache) -> logits, raising Unavailable; `about` one phrase; `exact`: computed in fp32.
 
     `tried`: whether "auto" may choose it. `precision`: what it computes in. `skips`: whether it leaves out work on
-    pruned weights; other forms are dense.
+    pruned weights; other forms are dense. `ranged`: whether it takes the ranges of its numbers from pictures, so that
+    it is as good as those stand for what it will see: "auto" leaves it out where the caller gave none.
     """
 
     make: Callable[[Opened, int, Cache | None], Logits]
@@ -36,6 +37,7 @@ class Form:
     tried: bool = True
     precision: str = "fp32"
     skips: bool = False
+    ranged: bool = False
 
 
 forms: Registry[Form] = Registry("form")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from clew.runtime.cache import Cache, usual_folder
 from clew.runtime.choosing import chosen
 from clew.runtime.forms import Logits, Unavailable, forms
 from clew.runtime.opened import Opened, opened
+from clew.runtime.representative import as_network
 
 AUTO = "auto"
 BATCH = 32  # pictures that are resized at a time
@@ -85,16 +86,20 @@ def load_runtime(
     threads: int = 0,
     exact: bool = True,
     cache: Path | str | None = "",
+    representative: NDArray[Any] | None = None,
 ) -> Runtime:
     """A ticket (None: the packaged one) ready to run, without torch in all forms but those named for it.
 
     `form` one of `clew.runtime.forms`, or auto: each that runs here is tried once on this processor, and the fastest is
     kept in mind. `threads` 0: as many as there are cores. `exact`: auto tries forms of fp32 alone, else those of less
-    precision too. `cache` the folder where work is kept (empty: the usual one, None: nowhere). Raises ClewError for a
-    ticket that cannot be read or run.
+    precision too. `cache` the folder where work is kept (empty: the usual one, None: nowhere). `representative`: RGB
+    crops (N, H, W, 3) of the kind that it will see, from which forms of int8 take their ranges; without them auto tries
+    none of int8. Raises ClewError for a ticket that cannot be read or run.
     """
     known_forms()
     source = opened(packaged_ticket() if ticket is None else ticket)
+    if representative is not None:
+        source = replace(source, representative=as_network(representative, source.size))
     count = threads or cores()
     if count < 1:
         raise ClewError(f"threads {threads}: expected 1 or more, or 0 for all cores.")

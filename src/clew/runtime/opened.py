@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,15 @@ from clew.tickets.file import TicketFile, read_sealed, read_ticket
 
 @dataclass(frozen=True)
 class Opened:
-    """A ticket at `path`, whose `header` and whole content are as they were sealed."""
+    """A ticket at `path`, whose `header` and whole content are as they were sealed.
+
+    `representative`: images (N, 3, H, W) in [0, 1] of the network's size, of the kind that it will see, from which
+    forms of int8 take the ranges of their numbers; None: of drawn ones.
+    """
 
     path: Path
     header: dict[str, Any]
+    representative: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def hash(self) -> str:

@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "uncertain": "the score lies between what the ticket calls real and what it calls fake",
     "not-everybody": "not every person in it could be judged",
     "not-calibrated": "the ticket carries no operating point",
+    "no-score": "the ticket's network gives no number for it",
     "unreadable": "the file cannot be read",
 }
 

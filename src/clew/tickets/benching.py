@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +18,34 @@ from clew.runtime.machine import machine
 from clew.runtime.opened import Opened, opened
 from clew.runtime.reference import run_reference
 
+if TYPE_CHECKING:
+    from clew.tickets.form_scores import ScoredOn
+
 FORMAT = 1
 
 
 def bench_ticket(
-    ticket: Path | str, asked: Asked | None = None, fresh: bool = True, progress: Progress = SILENT
+    ticket: Path | str,
+    asked: Asked | None = None,
+    fresh: bool = True,
+    progress: Progress = SILENT,
+    on: ScoredOn | None = None,
 ) -> dict[str, Any]:
     """Measures a ticket in all its forms: the result of `clew.runtime.bench.measure`, with the machine.
 
     `asked` None: single pictures on one thread. `fresh` False leaves out loading and memory, which take two new
-    processes for each form. Raises ClewError for a ticket that cannot be read or runs in no form.
+    processes for each form. `on` (of `clew.tickets.form_scores.scored_on`) adds "scores", what each form's AUC is on a
+    store, else null. Raises ClewError for a ticket that cannot be read or runs in no form.
     """
-    source, asked = opened(ticket), asked or Asked()
-    found = measure(source, asked, reference_of(source), Cache(usual_folder()), fresh, progress)
-    return {"format": FORMAT, "machine": machine(), "asked": asked.as_dict(), **found}
+    source, asked, cache = opened(ticket), asked or Asked(), Cache(usual_folder())
+    scores = None
+    if on is not None:
+        from clew.tickets.form_scores import form_scores
+
+        source = on.prepared(source)
+        scores = form_scores(source, asked.names, on, max(asked.threads), cache, progress)
+    found = measure(source, asked, reference_of(source), cache, fresh, progress)
+    return {"format": FORMAT, "machine": machine(), "asked": asked.as_dict(), **found, "scores": scores}
 
 
 def reference_of(ticket: Opened) -> Reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.base.errors import ClewError
 from clew.base.files import read_json, write_json
@@ -18,6 +18,9 @@ from clew.tickets.benching import reference_of
 from clew.tickets.ladder import VOLATILE, Ladder
 from clew.tickets.latency_file import FORMAT, LATENCY, well_formed
 from clew.tickets.runs import DENSE
+
+if TYPE_CHECKING:
+    from clew.tickets.form_scores import ScoredOn
 
 FIRST = ("imp", "one-shot")  # of which method the headline is, as in `clew.tickets.table`
 
@@ -47,6 +50,27 @@ def _measured(ladder: Ladder, entry: Mapping[str, Any], asked: Asked, progress: 
     found = measure(source, asked, reference_of(source), Cache(usual_folder()), False, progress)
     place = {key: entry[key] for key in ("run", "method", "level", "seed")}
     return {**place, **found, "ticket": {**found["ticket"], "path": entry["ticket"]}}
+
+
+def ladder_form_scores(
+    ladder: Ladder, on: ScoredOn, asked: Asked | None = None, progress: Progress = SILENT
+) -> list[dict[str, Any]]:
+    """The same tickets' AUC in each form on a store: {"run", "method", "level", "seed", **form_scores} of each.
+
+    What was measured before of the same ticket, store and machine is not measured again.
+    """
+    from clew.tickets.form_scores import form_scores
+
+    entries, found, asked = chosen(ladder), [], asked or Asked()
+    _check_graphs(ladder, entries)
+    with progress.task("scoring tickets in their forms", len(entries)) as task:
+        for entry in entries:
+            source = on.prepared(opened(ladder.path / entry["ticket"]))
+            place = {key: entry[key] for key in ("run", "method", "level", "seed")}
+            kept = Cache(usual_folder())
+            found.append({**place, **form_scores(source, asked.names, on, max(asked.threads), kept, progress)})
+            task.advance(1, entry["run"])
+    return found
 
 
 def _ordered(entries: Sequence[Mapping[str, Any]], found: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""ONNX Runtime as a form: a dense runtime, for which zeros are numbers like any other."""
+"""ONNX Runtime as forms, fp32 and int8: a dense runtime, for which zeros are numbers like any other."""
 
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,19 @@ def onnx_bytes(ticket: Opened) -> bytes:
         raise Unavailable(str(error)) from None
 
 
-def _made(ticket: Opened, threads: int, cache: Cache | None) -> Logits:
-    model = onnx_bytes(ticket)
+def int8_bytes(ticket: Opened, cache: Cache | None) -> bytes:
+    """The same in int8, from `cache` where it is kept; the ranges are those of the ticket's representative pictures."""
+    plain = onnx_bytes(ticket)
+    from clew.runtime.int8_file import int8_model
+
+    try:
+        return int8_model(ticket, plain, cache)
+    except Exception as error:  # the quantiser's share no class
+        raise Unavailable(f"it cannot be quantised: {str(error).partition(chr(10))[0]}") from error
+
+
+def _made(int8: bool, ticket: Opened, threads: int, cache: Cache | None) -> Logits:
+    model = int8_bytes(ticket, cache) if int8 else onnx_bytes(ticket)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -42,4 +54,7 @@ def _made(ticket: Opened, threads: int, cache: Cache | None) -> Logits:
     return logits
 
 
-forms.register("onnx")(Form(_made, "ONNX Runtime, dense, fp32"))
+forms.register("onnx")(Form(partial(_made, False), "ONNX Runtime, dense, fp32"))
+forms.register("onnx-int8")(
+    Form(partial(_made, True), "ONNX Runtime, dense, int8", exact=False, precision="int8", ranged=True)
+)

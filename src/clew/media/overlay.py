@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from clew.base.crops import resize
-from clew.explain.heatmaps import upsampled
 from clew.media.pictures import Picture
 
 SIDE = 144  # pixels of an overlay
@@ -29,7 +27,7 @@ def overlaid(
 
     Nothing is rescaled: heatmaps drawn with one scale may be compared. A `scale` of 0 draws no heat at all.
     """
-    large = upsampled(torch.from_numpy(np.array(heat, np.float32))[None], side)[0].numpy()
+    large = cv2.resize(np.array(heat, np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     share = np.clip(large / scale, 0, 1) if scale > 0 else np.zeros_like(large)
     coloured = cv2.cvtColor(cv2.applyColorMap(np.uint8(np.rint(255 * share)), COLOURS), cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
     grey = cv2.cvtColor(resize(picture, side), cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)

@@ -1,0 +1,1 @@
+"""Metadata and content credentials, read in bounded pieces."""

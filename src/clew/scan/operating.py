@@ -1,0 +1,62 @@
+"""The thresholds that a ticket brings along, read from a header that may be hostile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+LevelName = Literal["picture", "video"]
+LEVELS: tuple[LevelName, ...] = ("picture", "video")
+_LOWEST, _HIGHEST = -1e-6, 1 + 1e-6  # such thresholds call nothing real, or fake
+
+
+@dataclass(frozen=True)
+class Level:
+    """The thresholds for single pictures, or for the mean of a video's frames.
+
+    A calibrated probability of at least `fake` is fake, else one of at most `real` is real; None where the ticket has
+    no such threshold. `told` is {"fake", "real"}: each with what was measured at it, or None.
+    """
+
+    name: LevelName
+    fake: float | None = None
+    real: float | None = None
+    told: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any] | None:
+        """As it stands in a finding; None where the ticket has no threshold."""
+        if self.told is None:
+            return None
+        return {"level": self.name, "fake": self.told["fake"], "real": self.told["real"]}
+
+
+def levels_of(header: Mapping[str, Any]) -> dict[str, Level]:
+    """The thresholds of a ticket's header by level; what is no number between 0 and 1 counts as absent."""
+    point = header.get("operating_point")
+    found = point if isinstance(point, Mapping) else {}
+    reals = found.get("real")
+    return {name: _level(name, found.get(name), _part(reals, name)) for name in LEVELS}
+
+
+def _level(name: LevelName, fake: Any, real: Any) -> Level:
+    told = {"fake": _measured(fake), "real": _measured(real)}
+    if told["fake"] is None:
+        return Level(name)
+    return Level(name, told["fake"]["threshold"], told["real"]["threshold"] if told["real"] else None, told)
+
+
+def _part(found: Any, name: str) -> Any:
+    return found.get(name) if isinstance(found, Mapping) else None
+
+
+def _measured(found: Any) -> dict[str, Any] | None:
+    """The numbers of one threshold; None where there is no threshold among them."""
+    if not isinstance(found, Mapping):
+        return None
+    numbers = {str(key): value for key, value in found.items() if isinstance(value, int | float)}
+    threshold = numbers.get("threshold")
+    if threshold is None or isinstance(threshold, bool) or not math.isfinite(threshold):
+        return None
+    return numbers if _LOWEST <= threshold <= _HIGHEST else None
