@@ -1,6 +1,6 @@
 """Makes the ticket and the demonstration ladder that come with Clew, from the crops that they were learned from.
 
-    python benchmarks/default_ticket.py DATA OUT             # about 80 minutes on two free cores
+    python benchmarks/default_ticket.py DATA OUT             # about 40 minutes on two free cores
     python benchmarks/default_ticket.py DATA OUT --quick     # about 15: the ticket is the ladder's best
 
 DATA holds openforensics-crops/, dfdc-crops/ and stylegan-crops/, as their publishers lay them out. Every step is a
@@ -28,13 +28,13 @@ FOUND = {"of128d": AS_CUT["of128"], "stylegan128d": AS_CUT["stylegan128"]}
 SOURCES = ("of128", "of128d", "dfdc128", "stylegan128", "stylegan128d")
 DEMO = ("of128d", "dfdc128", "stylegan128")
 SCAN = ["--faces", "dlib", "--scale", "1.3"]
-CHOICES = ["--precision", "bf16", "--memory-format", "channels-last", "--threads", "1"]
-FIXED = ["--seeds", "1", "--lr", "1e-3", "--weight-decay", "1e-4", "--balance", "source", *CHOICES]
-AUGMENT = "flip,zoom:0.3,colour:0.2,resize:0.15,blur:0.1,noise:0.05,jpeg:0.2"
-MAIN = ["--detector", "resnet18", "--size", "128", "--method", "gradual", "--sparsity", "0.95", "--epochs", "7"]
-MAIN += ["--batch-size", "64", "--augment", AUGMENT, "--devices", "2", "--workers", "1"]
-SMALL = ["--detector", "cnn5", "--size", "64", "--method", "one-shot", "--sparsity", "0.2,0.4,0.6,0.8,0.9,0.95"]
-SMALL += ["--epochs", "2", "--batch-size", "32", "--augment", "standard", "--workers", "2"]
+FIXED = ["--detector", "cnn5", "--seeds", "1", "--batch-size", "32", "--lr", "1e-3", "--weight-decay", "1e-4"]
+FIXED += ["--precision", "bf16", "--memory-format", "channels-last"]
+AUGMENT = "flip,zoom:0.5,colour:0.3,resize:0.15,blur:0.1,noise:0.1,jpeg:0.25"
+MAIN = ["--size", "96", "--method", "imp", "--rewind", "none", "--sparsity", "0.6,0.85", "--epochs", "10"]
+MAIN += ["--augment", AUGMENT, "--balance", "class", "--threads", "2", "--workers", "1"]
+SMALL = ["--size", "64", "--method", "one-shot", "--sparsity", "0.2,0.4,0.6,0.8,0.9,0.95", "--epochs", "2"]
+SMALL += ["--augment", "standard", "--balance", "source", "--threads", "1", "--workers", "2"]
 LEAST, MOST_BYTES = 0.5, 3 * 10**6  # sparsity and size of the ticket; a larger file is rounded to 16 bits
 
 

@@ -162,7 +162,8 @@ def _under(level: Mapping[str, Any], store: Mapping[str, Any]) -> str:
 
 def _failure(one: Mapping[str, Any]) -> str:
     if one["kind"] == "weak":
-        return f"{one['store']}: an AUC of {interval(one['auc'])} tells fakes badly."
+        how = "takes fakes for reals" if one["auc"]["high"] < 0.5 else "tells fakes badly"
+        return f"{one['store']}: it {how}, with an AUC of {interval(one['auc'])}."
     where = f"{one['store']}: under {one['title']} ({one['unit']} {one['level']:g})"
     return f"{where} the AUC changes by {interval(one['minus'])}."
 

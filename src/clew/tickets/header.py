@@ -16,7 +16,7 @@ VALUES = ("fp32", "fp16")  # how the surviving weights are stored
 REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
 MOST_SIZE, MOST_CLASSES = 4096, 10_000  # pixels of a side; outputs of a network
 MOST_WEIGHTS = 2**30
-MOST_FIELDS, MOST_NUMBERS = 32, 100_000  # of what is familiar
+MOST_FIELDS, MOST_NUMBERS = 32, 1_000_000  # of what is familiar
 UNITS, NOISE = ("picture", "video"), 1e-6  # a threshold beyond 0 to 1 by so little calls nothing
 WIDEST = 4.0  # side of a crop in face boxes
 OBJECTS = ("detector", "search", "sparsity", "shapes", "metrics")
@@ -134,13 +134,14 @@ def _check_points(found: Any) -> None:
 
 
 def _check_familiarity(found: Any) -> None:
-    """Numbers and lists of them, not too many; `clew.media.familiarity` looks closer when it reads them."""
+    """Numbers, texts and lists of numbers, not too long; `clew.media.familiarity` looks closer when it reads them."""
     if found is None:
         return
     _expect(isinstance(found, dict) and len(found) <= MOST_FIELDS, "familiarity", "an object of few fields")
-    lists = [value if isinstance(value, list) else [value] for value in found.values()]
-    _expect(sum(map(len, lists)) <= MOST_NUMBERS, "familiarity", f"at most {MOST_NUMBERS:,} numbers")
-    _expect(all(map(_all_numbers, lists)), "familiarity", "numbers")
+    long = [value for value in found.values() if isinstance(value, list | str)]
+    _expect(sum(map(len, long)) <= MOST_NUMBERS, "familiarity", f"at most {MOST_NUMBERS:,} numbers and letters")
+    lists = [value if isinstance(value, list) else [value] for value in found.values() if not isinstance(value, str)]
+    _expect(all(map(_all_numbers, lists)), "familiarity", "numbers, texts and lists of numbers")
 
 
 def _check_scan(found: Any) -> None:
