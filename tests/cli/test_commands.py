@@ -33,6 +33,8 @@ COMMANDS = {
     ("data", "check"),
     ("data", "blend"),
     ("data", "fetch-detector"),
+    ("tickets", "calibrate"),
+    ("tickets", "card"),
     ("tickets", "find"),
     ("study", "report"),
     ("study", "run"),

@@ -23,6 +23,8 @@ from clew.cli import (
     scan,
     serve,
     study,
+    tickets_calibrate,
+    tickets_card,
     tickets_find,
     tickets_matrix,
     tickets_robustness,
@@ -68,6 +70,8 @@ tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
 tickets.command("transfer", epilog=tickets_transfer.EXAMPLE)(tickets_transfer.transfer)
 tickets.command("matrix", epilog=tickets_matrix.EXAMPLE)(tickets_matrix.matrix)
 tickets.command("robustness", epilog=tickets_robustness.EXAMPLE)(tickets_robustness.robustness)
+tickets.command("calibrate", epilog=tickets_calibrate.EXAMPLE)(tickets_calibrate.calibrate)
+tickets.command("card", epilog=tickets_card.EXAMPLE)(tickets_card.card)
 tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
 studies.command("run", epilog=study.RUN_EXAMPLE)(study.run)
 studies.command("report", epilog=study.REPORT_EXAMPLE)(study.report)
