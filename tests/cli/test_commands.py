@@ -26,6 +26,7 @@ COMMANDS = {
     ("explain",),
     ("export",),
     ("import",),
+    ("serve",),
     ("data", "synth"),
     ("data", "crop"),
     ("data", "check"),

@@ -1,5 +1,9 @@
 """Who may ask: hosts, origins, tokens; and what a server refuses to start with."""
 
+import re
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from clew.base.errors import ClewError
@@ -7,6 +11,7 @@ from clew.serve.guard import check, name_of
 from clew.serve.limits import Limits, limits_from
 from clew.serve.problems import PROBLEMS, Problem
 from clew.serve.settings import ServeSettings, is_loopback, token_for
+from command_line import refused
 
 TOKEN = "a-token-of-some-length"
 
@@ -103,3 +108,18 @@ def test_every_problem_is_the_callers_or_passes():
     }  # fmt: skip
     assert Problem("too-busy", "x").headers() == {"Retry-After": "5"}
     assert Problem("token-needed", "x").headers() == {"WWW-Authenticate": "Bearer"}
+
+
+def test_the_guide_tells_every_limit():
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "serve.md").read_text()
+    told = {name: float(usual) for name, usual in re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \|", guide, re.MULTILINE)}
+    assert told == asdict(Limits())
+
+
+def test_the_command_refuses_in_one_line(tmp_path):
+    (tmp_path / "no.safetensors").write_bytes(b"no ticket")
+    ticket = ["--ticket", tmp_path / "no.safetensors"]
+    assert "no.safetensors is not a whole ticket" in refused("serve", *ticket)
+    assert "holds no tickets" in refused("serve", "--ladder", tmp_path / "none")
+    assert "--limit bytes=x: expected a whole number" in refused("serve", *ticket, "--limit", "bytes=x")
+    assert "--port 99999" in refused("serve", *ticket, "--port", "99999")

@@ -1,5 +1,6 @@
 """The service by its answers: every limit, every way in which a file or a worker may go wrong, and what is left."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ import zlib
 
 import pytest
 from serving import PRETEND, Running, form, jpeg, replies
+from starlette.requests import Request
 
 from bench_tickets import small_ticket
+from clew.serve import about, page
 from clew.serve.limits import Limits
 
 LIMITS = Limits(
@@ -346,3 +349,31 @@ def test_the_document_names_every_problem_once(server):
         "422",
         "503",
     }
+
+
+def test_what_cannot_be_done_tells_what_can(server):
+    for method, path, allowed in (
+        ("GET", "/v1/scan", "POST"), ("PUT", "/v1/jobs/x", "DELETE, GET"), ("OPTIONS", "/v1/health", "GET"),
+    ):  # fmt: skip
+        found = server.ask(method, path, check=False)
+        assert (found.status, found.problem, found.headers["Allow"]) == (405, "wrong-method", allowed)
+    assert server.ask("GET", "/v1/other").problem == "not-found"
+
+
+def test_the_page_is_its_own_files_alone(tmp_path, monkeypatch):
+    (tmp_path / "page" / "deep").mkdir(parents=True)
+    for name in ("index.html", "app.js", ".hidden", "deep/a.svg", "code.py"):
+        (tmp_path / "page" / name).write_text(name)
+    monkeypatch.setattr(page, "files", lambda package: tmp_path)
+    found = page.page_files()
+    assert set(found) == {"", "index.html", "app.js", "deep/a.svg"}
+    assert found["app.js"].media_type == "text/javascript; charset=utf-8"
+    routes = {route.path: route for route in about.page_router().routes}
+    assert set(routes) == {f"/{name}" for name in found}
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+    first = asyncio.run(routes["/"].endpoint(request))
+    assert (first.body, first.headers["cache-control"]) == (b"index.html", "no-cache")
+    again = Request(
+        {"type": "http", "method": "GET", "path": "/", "headers": [(b"if-none-match", first.headers["etag"].encode())]}
+    )
+    assert asyncio.run(routes["/"].endpoint(again)).status_code == 304

@@ -31,6 +31,7 @@ from clew.cli import (
 )
 from clew.cli.console import errors, printable
 
+SERVE = ("fastapi", "uvicorn", "starlette", "python_multipart", "prometheus_client", "pydantic")
 INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
 
 app = typer.Typer(
@@ -91,7 +92,8 @@ def run() -> None:
         errors.print(printable(f"error: {error}"), style="red", markup=False)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)
+        extra = "serve" if error.name in SERVE else "train"
+        errors.print(f"error: this needs '{error.name}': pip install 'clew[{extra}]'", style="red", markup=False)
         sys.exit(1)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:

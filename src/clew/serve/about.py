@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,15 +11,13 @@ from fastapi.responses import JSONResponse, Response
 from clew import __version__
 from clew.serve.asked import Here
 from clew.serve.metrics import CONTENT_TYPE
-from clew.serve.page import page_files
+from clew.serve.page import PageFile, page_files
 from clew.serve.problems import Problem, declared
 from clew.serve.schemas import HealthDocument, TicketsDocument
 
 _LIMITS = ("bytes", "pixels", "duration_s", "frames", "short_s", "kept_s")
 
 router = APIRouter(tags=["about"])
-page = APIRouter(include_in_schema=False)
-_page = page_files()
 
 
 @router.get("/v1/tickets", response_model=TicketsDocument)
@@ -68,14 +67,16 @@ async def metrics(service: Here) -> Response:
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
-@page.get("/{name:path}")
-@page.head("/{name:path}")
-async def file(request: Request, name: str) -> Response:
-    """A file of the page."""
-    found = _page.get(name)
-    if found is None:
-        raise Problem("not-found", "see /openapi.json for what can be asked.")
-    headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == found.tag:
+def page_router() -> APIRouter:
+    """A route for each file of the page, so that no name leads anywhere else."""
+    router = APIRouter(include_in_schema=False)
+    for name, one in page_files().items():
+        router.add_api_route(f"/{name}", partial(_file, one), methods=["GET", "HEAD"])
+    return router
+
+
+async def _file(one: PageFile, request: Request) -> Response:
+    headers = {"ETag": one.tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == one.tag:
         return Response(status_code=304, headers=headers)
-    return Response(found.data, media_type=found.media_type, headers=headers)
+    return Response(one.data, media_type=one.media_type, headers=headers)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from clew import __version__
 from clew.serve import about, kept, scans
 from clew.serve.guard import Guard
-from clew.serve.openapi import completed
+from clew.serve.openapi import completed, stands_for
 from clew.serve.problems import Problem, answer
 from clew.serve.service import Service
 
@@ -28,9 +28,10 @@ def create_app(service: Service) -> Guard:
         docs_url=None,  # they would be fetched from elsewhere
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
-    for router in (scans.router, kept.router, about.router, about.page):
+    for router in (scans.router, kept.router, about.router, about.page_router()):
         app.include_router(router)
     app.add_exception_handler(Problem, answer)
     app.add_exception_handler(RequestValidationError, _unexpected)
@@ -50,8 +51,15 @@ async def _elsewhere(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     problem = Problem(_NAMES.get(error.status_code, "bad-request"), "see /openapi.json for what can be asked.")
     response = await answer(request, problem)
-    response.headers.update({k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"})
+    if problem.name == "wrong-method":
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be done at a request's path: the framework tells but the first route's."""
+    path, known = request.url.path, request.app.openapi()["paths"]
+    return {method.upper() for template in known if stands_for(template, path) for method in known[template]} or {"GET"}
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:

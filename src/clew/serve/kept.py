@@ -22,7 +22,9 @@ _ENDED = ("not-done", "cancelled", "worker-lost", "shutting-down", "too-much-wor
 _FACE = (*_JOB, *_ENDED, "no-such-face", "not-ready")
 
 Number = Annotated[int, Path(ge=0, le=10**9)]
-Ticket = Annotated[str, Query(max_length=255, description="a ticket's name; the one that scanned where it is left out")]
+Ticket = Annotated[
+    str, Query(max_length=255, description="a name, before any level; else the one that scanned")
+]
 
 router = APIRouter(prefix="/v1/jobs/{id}", tags=["jobs"])
 
@@ -101,10 +103,8 @@ async def heatmap(
 
 
 def _ticket(service: Service, job: Job, level: float | None, name: str) -> Offered:
-    if level is None:
+    if name or level is None:
         return service.ticket(name or job.ticket)
-    if name:
-        raise Problem("bad-value", "expected a level or a ticket, not both.")
     found = service.offer.at(level)
     if found is None:
         known = ", ".join(f"{one.level:g}" for one in service.offer.steps) or "none"

@@ -33,7 +33,7 @@ _FORM = {
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "a picture or video; its content tells which"},
         "ticket": {"type": "string", "description": "by name; the default one where it is left out"},
-        "frames": {"type": "string", "pattern": "^[0-9]{1,4}$", "description": "of a video; 0: two a second, 8 to 64"},
+        "frames": {"type": "integer", "description": "of a video; 0: two a second, 8 to 64"},
     },
 }
 _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
