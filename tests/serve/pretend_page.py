@@ -52,11 +52,10 @@ def scanner(settings, say):
             time.sleep(STEP_S)
         finding = _of(call["name"], content, call["name"].endswith(".mp4"))
         crops = Crops(64)
-        for person in finding.persons:
-            for place, face in enumerate(person.faces):
-                crops(person.person, place, face, np.full((8, 8, 3), 90 + 20 * place, np.uint8))
-        size = crops.write(Path(call["folder"]))
-        say("done", finding=finding.as_dict(), faces=crops.faces, bytes=size)
+        for face in (face for person in finding.persons for face in person.faces):
+            crops(face, np.full((8, 8, 3), 120, np.uint8))
+        faces = crops.settle(finding)
+        say("done", finding=finding.as_dict(), faces=faces, bytes=crops.write(Path(call["folder"])))
 
     return work
 
