@@ -26,6 +26,7 @@ COMMANDS = {
     ("explain",),
     ("export",),
     ("import",),
+    ("scan",),
     ("serve",),
     ("data", "synth"),
     ("data", "crop"),

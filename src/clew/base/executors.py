@@ -94,7 +94,7 @@ class _Run:
                 job = self.suspects[0] if alone else self.agenda.take()
                 if job is None:
                     break
-                with _main_left_alone(job):
+                with main_left_alone(job.function.__module__):
                     running[pool.submit(_call, job.name, job.function, job.args)] = job
             if not running:
                 return
@@ -130,13 +130,13 @@ class _Run:
 
 
 @contextmanager
-def _main_left_alone(job: Job) -> Iterator[None]:
-    """New processes do not run the caller's script again to import it, unless the job's function lies in it.
+def main_left_alone(module: str) -> Iterator[None]:
+    """New processes do not run the caller's script again to import it, unless that is `module`, which they need.
 
     So a script needs no `if __name__ == "__main__":` around a call that works in processes of its own.
     """
     main = sys.modules["__main__"]
-    if job.function.__module__ == "__main__":
+    if module == "__main__":
         yield
         return
     kept = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
@@ -176,10 +176,10 @@ def _begin_worker(reports: Any, parent: int, begun: Any, over: Any) -> None:
     _reports = reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent meets Ctrl-C too, and ends all
     begun.set()
-    threading.Thread(target=_end_with, args=(parent, over), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent, over), daemon=True).start()
 
 
-def _end_with(parent: int, over: Any) -> None:
+def end_with(parent: int, over: Any) -> None:
     """Ends this worker when its parent is gone or says so: a stopped command leaves nothing running."""
     while os.getppid() == parent and not over.wait(POLL_SECONDS):
         pass

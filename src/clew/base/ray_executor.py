@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ class RayExecutor:
         """Runs the jobs, each on as many cores as it asks for, those that most others wait for first."""
         if not jobs:
             return Outcome()
+        with self.connected() as ray, progress.task(description, sum(job.size for job in jobs)) as task:
+            ledger = Ledger(task, {job.name: job.size for job in jobs})
+            return _drive(ray, Agenda(jobs), ledger, done, failed)
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """Ray, connected; a cluster that was not there is let go of in the end. Raises ClewError without one."""
         if self.address or os.environ.get("RAY_ADDRESS"):
             _use_token()
         ray = _import_ray()
@@ -45,9 +53,7 @@ class RayExecutor:
         if started:
             self._connect(ray)
         try:
-            with progress.task(description, sum(job.size for job in jobs)) as task:
-                ledger = Ledger(task, {job.name: job.size for job in jobs})
-                return _drive(ray, Agenda(jobs), ledger, done, failed)
+            yield ray
         finally:
             if started:
                 ray.shutdown()

@@ -17,12 +17,21 @@ from rich.progress import Progress as Bars
 from clew.base.progress import Progress, Task
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
 PLAIN_SECONDS = 10.0
 EARLY = 0.01
 SPACES, NO_BREAK = str.maketrans("\n\r\t", "   "), "\N{NO-BREAK SPACE}"
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
+
+
+class Interrupted(SystemExit):
+    """Ctrl-C, and what a user should know then."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(INTERRUPTED)
+        self.text = text
 
 
 class TerminalProgress:

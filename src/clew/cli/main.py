@@ -20,6 +20,7 @@ from clew.cli import (
     explain,
     export,
     import_weights,
+    scan,
     serve,
     study,
     tickets_find,
@@ -29,10 +30,10 @@ from clew.cli import (
     tickets_transfer,
     train,
 )
-from clew.cli.console import errors, printable
+from clew.cli.console import INTERRUPTED, errors, printable
 
 SERVE = ("fastapi", "uvicorn", "starlette", "python_multipart", "prometheus_client", "pydantic")
-INTERRUPTED = 130  # what the command-line library makes of Ctrl-C
+GOES_ON = "interrupted: nothing finished is lost, the same command goes on."
 
 app = typer.Typer(
     name="clew",
@@ -50,6 +51,7 @@ app.add_typer(tickets, name="tickets")
 app.add_typer(studies, name="study")
 
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.command("scan", epilog=scan.EXAMPLE)(scan.scan)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
@@ -85,7 +87,10 @@ def _root(
 
 
 def run() -> None:
-    """The entry point: exit code 0 done, 1 an error that the user can mend, 2 wrong usage, 130 interrupted."""
+    """The entry point: exit code 0 done, 1 an error that the user can mend, 2 wrong usage, 130 interrupted.
+
+    `clew scan` has more: see `clew.scan.summary`.
+    """
     try:
         app()
     except ClewError as error:
@@ -97,7 +102,7 @@ def run() -> None:
         sys.exit(1)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
-            errors.print("interrupted: nothing finished is lost, the same command goes on.", style="yellow")
+            errors.print(getattr(leaving, "text", GOES_ON), style="yellow")
         raise
 
 

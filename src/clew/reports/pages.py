@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +14,17 @@ TEMPLATES = "templates"
 
 def page_text(template: str, **content: Any) -> str:
     """The HTML text of a template with the style that all pages share; a value that is missing is an error."""
-    environment = Environment(
+    return part_text(template, **content, style=asset("page.css"))
+
+
+def part_text(template: str, **content: Any) -> str:
+    """The HTML text of a template for a part of a page."""
+    return _environment().get_template(template).render(**content)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("clew.reports", TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -21,7 +32,6 @@ def page_text(template: str, **content: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**content, style=asset("page.css"))
 
 
 def asset(name: str) -> Markup:

@@ -55,7 +55,7 @@ def _without(logits: Logits, crop: NDArray[np.uint8], patches: NDArray[np.float3
     found = np.empty(len(patches), np.float32)
     for start in range(0, len(patches), BATCH):
         part = slice(start, start + BATCH)
-        changed = np.uint8(np.rint(whole + patches[part, ..., None] * change))  # type: ignore[call-overload]
+        changed = np.rint(whole + patches[part, ..., None] * change).astype(np.uint8)
         found[part] = _log_odds(logits, changed)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from clew import __version__
+from clew.base.version import VERSION
 from clew.serve.asked import Here
 from clew.serve.metrics import CONTENT_TYPE
 from clew.serve.page import PageFile, page_files
@@ -34,7 +34,7 @@ async def health(service: Here) -> Any:
             "live": True,
             "ready": service.ready,
             "ending": service.ending,
-            "version": __version__,
+            "version": VERSION,
             "workers": service.scanners.alive,
             "waiting": len(service.jobs.all("queued")),
             "running": len(service.jobs.all("running")),

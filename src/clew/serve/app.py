@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from clew import __version__
+from clew.base.version import VERSION
 from clew.serve import about, kept, scans
 from clew.serve.guard import Guard
 from clew.serve.openapi import completed, stands_for
@@ -24,7 +24,7 @@ def create_app(service: Service) -> Guard:
         title="Clew",
         summary="Deepfakes, found by winning tickets",
         description=TEXT,
-        version=__version__,
+        version=VERSION,
         docs_url=None,  # they would be fetched from elsewhere
         redoc_url=None,
         separate_input_output_schemas=False,

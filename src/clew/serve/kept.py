@@ -22,9 +22,7 @@ _ENDED = ("not-done", "cancelled", "worker-lost", "shutting-down", "too-much-wor
 _FACE = (*_JOB, *_ENDED, "no-such-face", "not-ready")
 
 Number = Annotated[int, Path(ge=0, le=10**9)]
-Ticket = Annotated[
-    str, Query(max_length=255, description="a name, before any level; else the one that scanned")
-]
+Ticket = Annotated[str, Query(max_length=255, description="a name, before any level; else the one that scanned")]
 
 router = APIRouter(prefix="/v1/jobs/{id}", tags=["jobs"])
 

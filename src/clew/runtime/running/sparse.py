@@ -13,7 +13,7 @@ from clew.runtime.forms import Form, Logits, Unavailable, forms
 from clew.runtime.opened import Opened
 from clew.runtime.target import Target, possible, target
 
-VERSION = 4  # of what is kept: kernels, their arguments, the layout of the weights
+VERSION = 5  # of what is kept: kernels, their arguments, the layout of the weights
 
 
 def _made(half: bool, ticket: Opened, threads: int, cache: Cache | None) -> Logits:
