@@ -11,14 +11,14 @@ from dataclasses import replace
 import axe
 import numpy as np
 import pytest
+from pretend_page import BAD_TEXT, LEVELS, WORK
+from serving import Running, jpeg
 
 from bench_tickets import small_ticket
 from clew.datasets.synth.encode import encode_video
 from clew.serve.limits import Limits
 from clew.serve.page import page_files
 from clew.tickets.file import read_ticket, write_ticket
-from pretend_page import BAD_TEXT, LEVELS, WORK
-from serving import Running, jpeg
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -136,19 +136,24 @@ def test_a_dropped_picture_is_judged_in_words(page, server):
     assert BAD_TEXT in page.text_content("#origin")
     assert page.locator("#persons h3").all_inner_texts() == ["Person 1: fake", "Person 2: real"]
     assert page.locator(".frame .box").count() == 2
-    assert page.get_attribute("#scale svg", "aria-label").startswith("Probability of fake 0.93. Up to 0.25 is called real.")
+    assert page.get_attribute("#scale svg", "aria-label").startswith(
+        "Probability of fake 0.93. Up to 0.25 is called real."
+    )
     told = page.inner_text("#rates").replace("\u00a0", " ")
     assert "it called 9 of 200 real pictures (4.5 %, with 95 % confidence at most 13.4 %)" in told
     assert "280 of 400 fake pictures (70.0 %, with 95 % confidence at least 58.5 %) fake." in told
     assert "ab" * 32 in page.inner_text("#facts")
     page.wait_for_selector("#heat-switch:not([hidden])")
-    assert hottest(page, "#persons canvas") == 0
+    assert hottest(page, "#persons canvas") == 15  # of the sparsest, which scans where no ticket is named
     page.uncheck("#heat")
     assert np.ptp(page.locator("#persons canvas").first.evaluate(SUMS)) == 0  # the crop of one colour, bare
     with page.expect_download() as download:
         page.click("#keep-json")
     (job,) = server.service.jobs._jobs.values()
     assert json.loads(download.value.path().read_text()) == job.finding
+    with page.expect_download() as download:
+        page.click("#keep-html")
+    assert download.value.path().read_bytes() == b"<!doctype html><title>page</title>"
     page.click(".mark")
     page.wait_for_selector("#start:not([hidden])")
     for _ in range(100):
