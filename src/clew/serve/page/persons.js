@@ -92,5 +92,6 @@ function said(person, video) {
   const why = person.reason ? `${capital(REASONS[person.reason] ?? person.reason)}. ` : "";
   if (person.probability === null) return `${why}${HELP[person.reason] ?? ""}`.trim();
   const over = video ? `, the mean of ${person.counted} of ${counted(person.faces.length, "face")}` : "";
-  return `${why}Probability of fake ${probable(person.probability)}${over}.`;
+  const hollow = video && person.counted < person.faces.length ? " Hollow: frames that do not count." : "";
+  return `${why}Probability of fake ${probable(person.probability)}${over}.${hollow}`;
 }
