@@ -282,7 +282,7 @@ def test_all_of_it_by_keyboard(page):
 
     tab_to("file")
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files(file(jpeg()))
     page.wait_for_selector("#heat-switch:not([hidden])")
     tab_to("heat")
