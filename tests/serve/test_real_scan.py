@@ -87,6 +87,9 @@ def test_the_slider_gives_what_a_scan_with_that_ticket_gives(server, ladder, pic
     assert heats["imp-0"] != heats["imp-90"]
     crop = cv2.imdecode(np.frombuffer(server.ask("GET", f"{job}/faces/1/0.jpg").data, np.uint8), 1)
     assert crop.shape[0] == crop.shape[1]
+    kept = server.ask("GET", f"{job}/finding.html")
+    assert kept.headers["Content-Disposition"] == "attachment"
+    assert kept.data.count(b"data:image/jpeg;base64,") == 2  # the one decisive face, with and without its heatmap
     refused = server.ask("POST", f"{job}/rescore?level=0.3")
     assert "0, 0.5, 0.9" in refused.json["detail"]
 

@@ -73,6 +73,17 @@ async def rescore(
 
 
 @router.get(
+    "/finding.html",
+    response_class=Response,
+    responses={**_file("text/html", "The finding as one file, to keep"), **declared((*_JOB, *_ENDED, "not-ready"))},
+)
+async def finding_page(service: Here, job: Asked) -> Response:
+    """The finding as a page with the decisive faces and their heatmaps, as `clew scan --html` writes it."""
+    headers = {"Content-Disposition": "attachment"}  # it is no part of this site
+    return Response(await service.page(job), headers=headers, media_type="text/html")
+
+
+@router.get(
     "/faces/{person}/{place}.jpg",
     response_class=Response,
     responses={**_file("image/jpeg", "The face as the ticket was given it"), **declared(_FACE)},

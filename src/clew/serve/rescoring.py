@@ -29,6 +29,13 @@ def rescore_call(job: Job, finding: Mapping[str, Any], ticket: str, heatmaps: bo
     }
 
 
+def page_call(job: Job, finding: Mapping[str, Any]) -> dict[str, Any]:
+    """The call to `clew.serve.scoring` for the finding as a page."""
+    shown = shown_faces(job, finding)
+    at = [job.faces.index(face) for face in shown]
+    return {"do": "page", "folder": str(job.folder), "ticket": job.ticket, "finding": finding, "shown": shown, "at": at}
+
+
 def shown_faces(job: Job, finding: Mapping[str, Any]) -> list[tuple[int, int]]:
     """The (person, place) of the decisive faces whose crops are kept."""
     decisive = [(one["person"], place) for one in finding["persons"] for place in one["decisive"]]

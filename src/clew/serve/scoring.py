@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 from clew.media.descriptor import descriptor
 from clew.media.overlay import overlaid
 from clew.media.pictures import encode_jpeg
+from clew.reports.scan_page import write_scan_page
 from clew.scan.decide import decided, file_verdict
+from clew.scan.evidence import Shown
 from clew.scan.finding import FaceFinding
 from clew.scan.occlusion import occlusion_of
 from clew.scan.people import DIGITS, Person
+from clew.scan.stored import finding_from
 from clew.scan.ticket import ReadyTicket
 from clew.serve.crops import read_crops
 from clew.serve.loaded import Loaded
@@ -33,7 +37,7 @@ SIDE = 256  # pixels of a heatmap
 def scorer(settings: Mapping[str, Any], say: Say) -> Work:
     """Work that takes calls {"do": "rescore" | "crop" | "heatmap", "folder", ...}; see below what each needs."""
     loaded = Loaded(settings, eager=True)
-    calls = {"rescore": _rescore, "crop": _crop, "heatmap": _heatmap}
+    calls = {"rescore": _rescore, "crop": _crop, "heatmap": _heatmap, "page": _page}
 
     def work(call: Mapping[str, Any], say: Say) -> None:
         calls[str(call["do"])](call, loaded, say)
@@ -51,6 +55,18 @@ def _heatmap(call: Mapping[str, Any], loaded: Loaded, say: Say) -> None:
     crop = read_crops(Path(call["folder"]), [int(call["at"])])
     heat = heats(loaded.get(str(call["ticket"])), crop)[0]
     say("done", _png(overlaid(crop[0], heat, float(np.abs(heat).max()), side=SIDE)))
+
+
+def _page(call: Mapping[str, Any], loaded: Loaded, say: Say) -> None:
+    """The `finding`, as it was told, and of the crops `at` some places that of each (person, place) in `shown`."""
+    at = list(map(int, call["at"]))
+    crops = read_crops(Path(call["folder"]), at) if at else []
+    maps = heats(loaded.get(str(call["ticket"])), np.asarray(crops)) if at else []
+    keys = [(int(person), int(place)) for person, place in call["shown"]]
+    evidence = {key: Shown(crop, heat) for key, crop, heat in zip(keys, crops, maps, strict=True)}
+    with TemporaryDirectory(dir=Path(call["folder"]).parent) as folder:
+        path = write_scan_page([finding_from(call["finding"])], Path(folder) / "page", evidence=lambda _: evidence)
+        say("done", path.read_bytes())
 
 
 def heats(ready: ReadyTicket, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from clew.serve.lane import Lane
 from clew.serve.metrics import Metrics
 from clew.serve.offered import Offered, offer
 from clew.serve.problems import Problem
-from clew.serve.rescoring import rescore_call
+from clew.serve.rescoring import page_call, rescore_call
 from clew.serve.schemas import SAID, checked_finding
 from clew.serve.settings import ServeSettings
 
@@ -177,6 +177,11 @@ class Service:
             raise Problem("no-such-face", f"no crop of person {person}, face {place} was kept.")
         call = {"do": "crop", "folder": str(job.folder), "at": job.faces.index((person, place))}
         _, data = await self._ask({**call, "do": "heatmap", "ticket": heatmap_by} if heatmap_by else call)
+        return data
+
+    async def page(self, job: Job) -> bytes:
+        """The finding of a job as one HTML file, as `clew scan --html` writes it; raises Problem."""
+        _, data = await self._ask(page_call(job, done(job)))
         return data
 
     async def _ask(self, call: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
