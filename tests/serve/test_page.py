@@ -294,7 +294,7 @@ def test_all_of_it_by_keyboard(page):
     tab_to("keep-json")
     tab_to("another")
     with page.expect_file_chooser():
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
 
 
 def test_examples_lie_beside_the_page_and_are_small(page):
