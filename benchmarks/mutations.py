@@ -29,7 +29,7 @@ EXTREMES = (
     b"-",
 )
 _SEAL = re.compile(rb"seal\W{1,8}([0-9a-f]{64})")
-SUFFIXES = (".jpg", ".png", ".webp", ".bmp", ".mp4", ".avi", ".mkv", ".webm", ".ts", ".mpg", ".safetensors", ".txt", "")
+SUFFIXES = (".jpg", ".png", ".webp", ".bmp", ".mp4", ".avi", ".mkv", ".webm", ".ts", ".safetensors", ".txt", "")
 
 
 def flipped(rng: random.Random, data: bytes, other: bytes) -> bytes:

@@ -6,7 +6,7 @@ could be read, and nowhere else. A spoiled ticket must end in a ClewError, or in
 was; every third has the seal that fits its spoiled bytes, and may then find something else. Pictures that have a score
 though Pillow, a stricter decoder, refuses them are counted as lenient: nothing says which of the two is right.
 
-    python benchmarks/scan_fuzz.py --ticket T.safetensors PATH... [--seed 0] [--count 2000] [--kept FOLDER] [--json FILE]
+    python benchmarks/scan_fuzz.py --ticket T.safetensors PATH... [--seed 0] [--count 2000] [--kept FOLDER]
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mutations import mutated, resealed
 from PIL import Image
 
 from clew.base.errors import ClewError
@@ -41,6 +40,7 @@ from clew.scan.one_file import scan_file
 from clew.scan.settings import ScanSettings
 from clew.scan.stored import finding_from
 from clew.scan.ticket import ready_ticket
+from mutations import mutated, resealed
 
 SHARES = {"picture": 0.55, "video": 0.2, "ticket": 0.25}
 SETTINGS = ScanSettings(frames=4, threads=1)
@@ -48,7 +48,7 @@ SETTINGS = ScanSettings(frames=4, threads=1)
 
 @dataclass(frozen=True)
 class Plan:
-    """What the processes are told: the ticket, the seed, a picture that spoiled tickets judge, a folder for failures."""
+    """What the processes are told: the ticket, the seed, a picture for spoiled tickets, a folder for failures."""
 
     ticket: Path
     form: str
@@ -118,7 +118,7 @@ def begin(plan: Plan) -> Callable[[Item, Progress], Outcome]:
                 out.ended = found.reason or found.verdict
                 out.wrong += list(_wrong(found))
                 out.lenient = _refused(path) if found.kind == "picture" and found.probability is not None else ""
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # no scan may raise
             out.ended, out.wrong = "raised", [f"{type(error).__name__}: {error}"[:400]]
         finally:
             if out.wrong and plan.kept is not None:
@@ -136,7 +136,7 @@ def _refused(path: Path) -> str:
     try:
         with Image.open(path) as picture:
             picture.load()
-    except Exception as error:  # whatever it is: it could not be read
+    except Exception as error:  # noqa: BLE001  # whatever it is: it could not be read
         return f"{type(error).__name__}: {error}"
     return ""
 
@@ -160,9 +160,8 @@ def _wrong(found: Finding) -> Iterator[str]:
     if found.reason and (found.reason not in REASONS or found.verdict != "inconclusive"):
         yield f"the reason {found.reason} of {found.verdict}"
     lost = {index for index, _ in found.sampling.get("unreadable", ())}
-    if found.kind == "video" and any(
-        face.frame in lost or face.frame not in found.sampling["frames"] for face in faces
-    ):
+    read = set(found.sampling.get("frames", [0])) - lost
+    if any(face.frame not in read for face in faces):
         yield "a face in a frame that could not be read"
     if any(face.probability is not None and face.reason for face in faces):
         yield "a score of a face that does not count"
@@ -250,22 +249,14 @@ def summed(outcomes: list[Outcome]) -> dict[str, Any]:
     lenient = [vars(one) for one in outcomes if one.lenient]
     slowest = max(outcomes, key=lambda one: one.seconds)
     lost = sum(one.ended == "lost" for one in outcomes)
-    told = "; ".join(
-        f"{what}s: {', '.join(f'{n} {end}' for end, n in ends[what].items())}" for what in ends if ends[what]
-    )
+    kinds = {what: ", ".join(f"{n} {end}" for end, n in ends[what].items()) for what in ends if ends[what]}
+    told = "; ".join(f"{what}s: {counts}" for what, counts in kinds.items())
     text = f"{len(outcomes):,} mutations, {lost} lost by a crash or a hang, {len(wrong)} with something wrong. {told}. "
     text += f"{len(lenient)} pictures have a score that Pillow refuses. "
     text += f"The longest took {slowest.seconds:.1f} s ({slowest.number}, {slowest.source})."
     how = dict(Counter(one.how for one in outcomes).most_common())
-    return {
-        "mutations": len(outcomes),
-        "ends": ends,
-        "how": how,
-        "wrong": wrong,
-        "lenient": lenient,
-        "lost": lost,
-        "text": text,
-    }
+    found = {"wrong": wrong, "lenient": lenient, "lost": lost}
+    return {"mutations": len(outcomes), "ends": ends, "how": how, **found, "text": text}
 
 
 if __name__ == "__main__":

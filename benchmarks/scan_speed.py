@@ -1,10 +1,10 @@
 """Speed of `clew scan` beside the customary way, by turns in one run: a 1080p video, and a folder of pictures.
 
-The customary way: OpenCV reads every frame, dlib's HOG detector with one upsampling searches each whole frame, each face
-is cut out and goes alone through the ticket's dense network in PyTorch, fp32, eager, on as many threads as Clew has. A
-video takes it minutes: it reads the whole, but searches and scores --searched frames of it, spread evenly, and what one
-of them takes is counted for all (--whole: all are searched). Both ways have their network loaded; "command" is `clew
-scan` as a user types it, from the start of Python on.
+The customary way: OpenCV reads every frame, dlib's HOG detector with one upsampling searches each whole frame, each
+face is cut out and goes alone through the ticket's dense network in PyTorch, fp32, eager, on as many threads as Clew
+has. A video takes it minutes: it reads the whole, but searches and scores --searched frames of it, spread evenly, and
+what one of them takes is counted for all (--whole: all are searched). Both ways have their network loaded; "command" is
+`clew scan` as a user types it, from the start of Python on.
 
 A folder is scanned with all its processes, by a crew that starts anew each round; the plain loop reads, searches,
 cuts and scores one picture after the other, of --plain of them. Memory: resident bytes of all processes after each
@@ -108,7 +108,7 @@ def command(path: Path, ticket: Path) -> float:
     start = time.perf_counter()
     words = ["scan", str(path), "--ticket", str(ticket), "--json"]
     line = [sys.executable, "-c", "from clew.cli.main import run; run()", *words]
-    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(line, capture_output=True, check=False)
     if done.returncode not in (0, 3, 4):
         sys.exit(f"{' '.join(line)}: {done.stderr.decode()[-500:]}")
     return time.perf_counter() - start
@@ -249,11 +249,13 @@ def told(found: dict[str, Any]) -> Iterator[str]:
         how = "" if part == film["frames_customary"] else f", counted from {part} of {film['frames_customary']} frames"
         yield f"video of {length:.1f} s: Clew {seconds['clew']:.2f} s, the command {seconds['command']:.2f} s"
         yield f"  the customary way {seconds['customary']:.1f} s{how}"
-        yield f"  as fast as it plays {film['duration_over_clew']:.1f} and {film['duration_over_command']:.1f} times over"
-        yield f"  than customary {film['customary_over_clew']:.1f} and {film['customary_over_command']:.1f} times as fast"
+        for other, name in (("duration", "it plays"), ("customary", "the customary way")):
+            mine, command_ = film[f"{other}_over_clew"], film[f"{other}_over_command"]
+            yield f"  {mine:.1f} times as fast as {name}, the command {command_:.1f} times"
     if many := found.get("pictures"):
-        yield f"{many['pictures']:,} pictures: {many['pictures_a_second']:.1f} a second; plain loop "
-        yield f"  {many['pictures_a_second_plain']:.1f} (of {many['pictures_plain']}); {many['clew_over_plain']:.1f} times"
+        yield f"{many['pictures']:,} pictures: {many['pictures_a_second']:.1f} a second"
+        yield f"  plain loop {many['pictures_a_second_plain']:.1f} (of {many['pictures_plain']})"
+        yield f"  {many['clew_over_plain']:.1f} times as fast"
         for one in many["rounds"]:
             yield f"  MiB after each {EVERY}: {', '.join(f'{bytes_ / 2**20:.0f}' for bytes_ in one['memory'])}"
 
