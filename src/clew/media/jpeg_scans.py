@@ -59,6 +59,6 @@ def _decodes(data: bytes) -> bool:
     context = av.CodecContext.create("mjpeg", "r")
     context.options = {"err_detect": "explode"}
     try:
-        return bool([*context.decode(av.Packet(data)), *context.decode(None)])  # type: ignore[attr-defined]
+        return bool([*context.decode(av.Packet(data)), *context.decode(None)])
     except (av.error.FFmpegError, ValueError):
         return False
