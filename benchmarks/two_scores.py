@@ -29,6 +29,7 @@ from clew.tickets.latency_table import latency_table
 from clew.training.settings import TrainSettings
 
 SCORES = ("magnitude", "magnitude-per-mac")
+FORMS = ("sparse", "sparse-fp16", "onnx", "openvino", "masked")
 
 
 def searched(args: argparse.Namespace, score: str) -> Ladder:
@@ -99,7 +100,7 @@ def main() -> None:
     if args.search_alone:
         return
     for ladder in ladders.values():
-        bench_ladder(ladder, Asked(rounds=args.rounds))
+        bench_ladder(ladder, Asked(FORMS, rounds=args.rounds))
     told = {score: rows(open_ladder(ladder.path)) for score, ladder in ladders.items()}
     between = differences(ladders)
     levels = [

@@ -31,6 +31,7 @@ def smooth_crops(count=6, size=33, seed=0):
 def test_the_registry_holds_what_is_promised():
     assert set(augmentations) == {
         "blur", "colour", "cutout", "flip", "jpeg", "mixup", "mixup-alpha-0.5", "noise", "recompress", "resize",
+        "zoom",
     }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def test_every_change_keeps_the_shape_follows_from_its_generator_and_can_be_swit
     assert always.mix(6, np.random.default_rng(0)) is None
 
 
-@pytest.mark.parametrize("name", [n for n in CHANGING if n not in ("flip", "cutout", "colour", "noise")])
+@pytest.mark.parametrize("name", [n for n in CHANGING if n not in ("flip", "cutout", "colour", "noise", "zoom")])
 def test_what_only_spoils_details_keeps_the_mean_colour(name):
     """Channels in the wrong order, or levels clipped to the studio range, would show here."""
     crops = smooth_crops(4, 64)
@@ -186,3 +187,18 @@ def test_training_on_mixed_and_recompressed_crops_repeats_bit_for_bit(store_path
         assert np.isfinite(runs[0].history[0]["loss"])
         made[spec] = digest(runs[0].state)
     assert len(set(made.values())) == 3
+
+
+def test_zoom_moves_the_face_about_and_changes_its_size():
+    crop = np.zeros((1, 64, 64, 3), np.uint8)
+    crop[:, 24:40, 24:40] = 255
+    rng = np.random.default_rng(0)
+    areas, middles = [], []
+    for _ in range(60):
+        moved = parse_augmentation("zoom:1")(crop.copy(), rng)[0, :, :, 0] > 127
+        down, across = np.nonzero(moved)
+        areas.append(moved.sum() / 256)
+        middles.append((down.mean() - 31.5, across.mean() - 31.5))
+    assert 0.6 < min(areas) < 0.75, "reduced to 0.8 of its side: 0.64 of its area"
+    assert 2.2 < max(areas) < 2.7, "enlarged 1.6 times: 2.56 times its area"
+    assert 4 < np.abs(middles).max() < 0.08 * 64 + 1

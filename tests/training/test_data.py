@@ -4,8 +4,10 @@ import pytest
 from clew.base.errors import ClewError
 from clew.datasets.cropping import crop_dataset
 from clew.datasets.store import open_store
+from clew.reports.protocol import BALANCED
 from clew.training.data import batches, epoch_order, load_split, steps_per_epoch
 from clew.training.schedule import constant, cosine
+from clew.training.settings import BALANCES
 
 
 def test_a_balanced_epoch_shows_each_class_half_of_the_time_and_each_sample_equally_often():
@@ -101,3 +103,18 @@ def test_the_keys_of_samples_tell_methods_and_videos_apart(store_path):
     assert not set(methods[samples.labels == 0]) & set(methods[samples.labels == 1])
     _, videos = samples.keys("video")
     assert len(np.unique(videos)) == len(samples), "a picture without a video is its own"
+
+
+def test_balanced_by_source_a_small_store_counts_as_much_as_a_large_one(store_path, folder_root, tmp_path):
+    small = crop_dataset(folder_root, "folder", tmp_path / "small", size=48, limit=2)
+    samples = load_split([open_store(store_path), small], "train")
+    (sources,) = samples.keys("source")
+    assert set(sources.tolist()) == {0, 1}
+    order = epoch_order(samples.targets, 0, 0, True, [sources])
+    for label in (0, 1):
+        counts = np.bincount(sources[order][samples.targets[order] == label])
+        assert abs(int(counts[0]) - int(counts[1])) <= 1
+
+
+def test_every_balance_is_told_in_the_reports():
+    assert set(BALANCED) == set(BALANCES)

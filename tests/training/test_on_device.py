@@ -281,7 +281,7 @@ def test_a_mix_by_hand():
 
 def test_what_has_no_form_on_tensors_is_told():
     assert all(supported(spec) for spec in ("none", "standard", "flip,jpeg:0.2,mixup"))
-    assert set(augmentations) - {n for n in augmentations if supported(n)} == {"recompress"}
+    assert set(augmentations) - {n for n in augmentations if supported(n)} == {"recompress", "zoom"}
     assert not supported("flip,recompress:0.1")
     with pytest.raises(ClewError, match=r"--augment flip,recompress: .*known: blur, .*mixup.*resize"):
         DeviceAugmentation("flip,recompress")

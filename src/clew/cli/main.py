@@ -21,7 +21,10 @@ from clew.cli import (
     export,
     import_weights,
     scan,
+    serve,
     study,
+    tickets_calibrate,
+    tickets_card,
     tickets_find,
     tickets_matrix,
     tickets_robustness,
@@ -31,6 +34,7 @@ from clew.cli import (
 )
 from clew.cli.console import INTERRUPTED, errors, printable
 
+SERVE = ("fastapi", "uvicorn", "starlette", "python_multipart", "prometheus_client", "pydantic")
 GOES_ON = "interrupted: nothing finished is lost, the same command goes on."
 
 app = typer.Typer(
@@ -54,6 +58,7 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("explain", epilog=explain.EXAMPLE)(explain.explain)
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("serve", epilog=serve.EXAMPLE)(serve.serve)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("import", epilog=import_weights.EXAMPLE)(import_weights.import_weights)
 data.command("synth", epilog=data_synth.EXAMPLE)(data_synth.synth)
@@ -65,6 +70,8 @@ tickets.command("find", epilog=tickets_find.EXAMPLE)(tickets_find.find)
 tickets.command("transfer", epilog=tickets_transfer.EXAMPLE)(tickets_transfer.transfer)
 tickets.command("matrix", epilog=tickets_matrix.EXAMPLE)(tickets_matrix.matrix)
 tickets.command("robustness", epilog=tickets_robustness.EXAMPLE)(tickets_robustness.robustness)
+tickets.command("calibrate", epilog=tickets_calibrate.EXAMPLE)(tickets_calibrate.calibrate)
+tickets.command("card", epilog=tickets_card.EXAMPLE)(tickets_card.card)
 tickets.command("show", epilog=tickets_show.EXAMPLE)(tickets_show.show)
 studies.command("run", epilog=study.RUN_EXAMPLE)(study.run)
 studies.command("report", epilog=study.REPORT_EXAMPLE)(study.report)
@@ -94,7 +101,8 @@ def run() -> None:
         errors.print(printable(f"error: {error}"), style="red", markup=False)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        errors.print(f"error: this needs '{error.name}': pip install 'clew[train]'", style="red", markup=False)
+        extra = "serve" if error.name in SERVE else "train"
+        errors.print(f"error: this needs '{error.name}': pip install 'clew[{extra}]'", style="red", markup=False)
         sys.exit(1)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:

@@ -33,7 +33,10 @@ Augment = Annotated[
         "flip,jpeg:0.2,recompress:0.2,cutout:0.3; an unknown name lists the known ones."
     ),
 ]
-Balance = Annotated[str, typer.Option(help="class, method or video: what batches show equally often; or none.")]
+Balance = Annotated[
+    str,
+    typer.Option(help="class, source (store), method or video: what batches show equally often; or none."),
+]
 Blend = Annotated[
     bool, typer.Option("--blend", help="Train on reals alone, with self-blended fakes made of them as it goes.")
 ]

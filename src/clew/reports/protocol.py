@@ -16,6 +16,7 @@ from clew.tickets.origin import origin_name, warnings
 Facts = list[tuple[str, str]]
 BALANCED = {
     "class": "reals and fakes in equal number",
+    "source": "reals and fakes in equal number, every store equally often",
     "method": "reals and fakes in equal number, and so the methods",
     "video": "reals and fakes in equal number, and so the methods and their videos",
     "none": "in random order",

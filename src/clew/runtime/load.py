@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clew.base.crops import as_crops, check_crops
 from clew.base.errors import ClewError
+from clew.base.packaged import packaged_ticket
 from clew.base.registry import import_all
 from clew.runtime import running
 from clew.runtime.cache import Cache, usual_folder
@@ -80,14 +81,14 @@ class Runtime:
 
 
 def load_runtime(
-    ticket: Path | str,
+    ticket: Path | str | None = None,
     form: str = AUTO,
     threads: int = 0,
     exact: bool = True,
     cache: Path | str | None = "",
     representative: NDArray[Any] | None = None,
 ) -> Runtime:
-    """A ticket ready to run, without torch in all forms but those named for it.
+    """A ticket (None: the packaged one) ready to run, without torch in all forms but those named for it.
 
     `form` one of `clew.runtime.forms`, or auto: each that runs here is tried once on this processor, and the fastest is
     kept in mind. `threads` 0: as many as there are cores. `exact`: auto tries forms of fp32 alone, else those of less
@@ -96,7 +97,7 @@ def load_runtime(
     none of int8. Raises ClewError for a ticket that cannot be read or run.
     """
     known_forms()
-    source = opened(ticket)
+    source = opened(packaged_ticket() if ticket is None else ticket)
     if representative is not None:
         source = replace(source, representative=as_network(representative, source.size))
     count = threads or cores()

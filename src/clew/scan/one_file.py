@@ -20,7 +20,7 @@ from clew.scan.keeping import Kept, keep
 from clew.scan.kinds import kind_of, named_otherwise
 from clew.scan.occlusion import Heatmaps
 from clew.scan.operating import Level
-from clew.scan.people import People, Person
+from clew.scan.people import Every, People, Person
 from clew.scan.provenance import provenance
 from clew.scan.reading import Unreadable, as_far, reading
 from clew.scan.reproduce import command, effective, shown
@@ -61,12 +61,13 @@ def scan_file(
     heatmaps: Heatmaps | None = None,
     progress: Progress = SILENT,
     evidence: Kept | None = None,
+    every: Every | None = None,
 ) -> Finding:
     """Scans one picture or video; a file that cannot be read gives a finding that says why, never an exception.
 
     `settings` are those that `ready` was made with. `evidence` is filled with the decisive faces of each person, by
-    person and place among the person's faces, with what `heatmaps` makes of them. Raises ClewError only for a ticket
-    that cannot score.
+    person and place among the person's faces, with what `heatmaps` makes of them; `every` sees each face with its crop.
+    Raises ClewError only for a ticket that cannot score.
     """
     one = _File(Path(path), ready)
     try:
@@ -74,7 +75,7 @@ def scan_file(
         if why:
             raise Unreadable(why)
         before = _opened(one, settings)
-        found = _scanned(one, settings, progress, evidence is not None)
+        found = _scanned(one, settings, progress, evidence is not None, every)
         with reading(one.path):
             if _identity(one.path) != before:
                 raise Unreadable("it changed while it was read")
@@ -104,9 +105,11 @@ def _identified(one: _File) -> None:
     one.provenance = provenance(one.path, one.kind)
 
 
-def _scanned(one: _File, settings: ScanSettings, progress: Progress, keep: bool) -> dict[int, Person]:
+def _scanned(
+    one: _File, settings: ScanSettings, progress: Progress, keep: bool, every: Every | None
+) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
-    people, ready = People(one.ready, one.video, keep), one.ready
+    people, ready = People(one.ready, one.video, keep, every), one.ready
     if one.video:
         threads = settings.threads or cores()
         with progress.task(shown(one.path.name), len(one.sampled.wanted)) as task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ DECISIVE = 3  # faces of a person that are shown
 DIGITS = 6  # of a probability
 MOST_SHOWN = 32  # tracks whose crops are kept
 BATCH = 16  # faces scored at a time
+
+Every = Callable[[FaceFinding, Picture], None]  # sees a face that was found, with its crop (H, W, 3)
 
 
 @dataclass
@@ -67,11 +69,11 @@ class People:
     """Takes faces as they come, scores them in batches, and sorts them by person.
 
     `video`: whether tracks lead through time (in a picture each is another person); `keep`: whether crops of decisive
-    faces will be asked for.
+    faces will be asked for; `every` sees each face.
     """
 
-    def __init__(self, ready: ReadyTicket, video: bool, keep: bool = False) -> None:
-        self.ready, self.video, self.keep = ready, video, keep
+    def __init__(self, ready: ReadyTicket, video: bool, keep: bool = False, every: Every | None = None) -> None:
+        self.ready, self.video, self.keep, self.every = ready, video, keep, every
         self._tracks: dict[int, _Track] = {}
         self._waiting: list[tuple[Shot, Picture, dict[str, float], str]] = []
 
@@ -128,6 +130,8 @@ class People:
         person = self._tracks[number].person
         shown = person.kept or sum(bool(track.person.kept) for track in self._tracks.values()) < MOST_SHOWN
         person.add(face, crop if self.keep and shown else None)
+        if self.every is not None:
+            self.every(face, crop)
 
 
 def _seconds(shot: Shot) -> float:

@@ -16,6 +16,9 @@ VALUES = ("fp32", "fp16")  # how the surviving weights are stored
 REQUIRED = ("format", "detector", "protocol", "search", "sparsity", "shapes", "data", "metrics", "seal")
 MOST_SIZE, MOST_CLASSES = 4096, 10_000  # pixels of a side; outputs of a network
 MOST_WEIGHTS = 2**30
+MOST_FIELDS, MOST_NUMBERS = 32, 1_000_000  # of what is familiar
+UNITS, NOISE = ("picture", "video"), 1e-6  # a threshold beyond 0 to 1 by so little calls nothing
+WIDEST = 4.0  # side of a crop in face boxes
 OBJECTS = ("detector", "search", "sparsity", "shapes", "metrics")
 
 
@@ -105,11 +108,51 @@ def _check_optional(header: dict[str, Any]) -> None:
     point, source = header.get("operating_point"), header.get("source")
     if point is not None:
         _expect(isinstance(point, dict) and _all_numbers([point.get("fpr")]), "operating_point", "a rate and points")
+        _check_points(point)
+        _check_points(point.get("real", {}))
+    _check_familiarity(header.get("familiarity"))
+    _check_scan(header.get("scan"))
+    known = header.get("calibrated_on", [])
+    told = isinstance(known, list) and all(isinstance(one, dict) and _all_texts(one.values()) for one in known)
+    _expect(told, "calibrated_on", "a list of stores")
     if source is not None:
         _expect(isinstance(source, dict), "source", "an object")
         _expect(
             _all_texts(source.get(key) for key in ("file", "sha256", "form")), "source", "a file, its hash and form"
         )
+
+
+def _check_points(found: Any) -> None:
+    """The thresholds by unit, of fake or of real; a unit may be absent."""
+    _expect(isinstance(found, dict), "operating_point", "points by unit")
+    for unit in UNITS:
+        point = found.get(unit)
+        if point is None:
+            continue
+        _expect(isinstance(point, dict) and _all_numbers([point.get("threshold")]), "operating_point", "a threshold")
+        _expect(-NOISE <= point["threshold"] <= 1 + NOISE, "operating_point", "a threshold from 0 to 1")
+
+
+def _check_familiarity(found: Any) -> None:
+    """Numbers, texts and lists of numbers, not too long; `clew.media.familiarity` looks closer when it reads them."""
+    if found is None:
+        return
+    _expect(isinstance(found, dict) and len(found) <= MOST_FIELDS, "familiarity", "an object of few fields")
+    long = [value for value in found.values() if isinstance(value, list | str)]
+    _expect(sum(map(len, long)) <= MOST_NUMBERS, "familiarity", f"at most {MOST_NUMBERS:,} numbers and letters")
+    lists = [value if isinstance(value, list) else [value] for value in found.values() if not isinstance(value, str)]
+    _expect(all(map(_all_numbers, lists)), "familiarity", "numbers, texts and lists of numbers")
+
+
+def _check_scan(found: Any) -> None:
+    """How a scan is to cut faces for it."""
+    if found is None:
+        return
+    _expect(isinstance(found, dict) and set(found) <= {"faces", "scale", "size"}, "scan", "faces, scale and size")
+    faces, scale = found.get("faces", ""), found.get("scale", 1)
+    _expect(isinstance(faces, str) and len(faces) <= 20, "scan", "the name of a face detector")
+    _expect(_all_numbers([scale]) and 1 <= scale <= WIDEST, "scan", f"a scale from 1 to {WIDEST:g}")
+    _expect("size" not in found or _counts(found["size"], MOST_SIZE), "scan", f"a size from 1 to {MOST_SIZE} pixels")
 
 
 def _check_layout(header: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from clew.base.crops import as_crops
 from clew.base.errors import ClewError
+from clew.base.packaged import packaged_ticket
 from clew.detectors.base import Config
 from clew.detectors.build import network_in
 from clew.detectors.registry import detectors
@@ -138,6 +139,7 @@ def state_in(content: TicketFile) -> State:
     return {name: torch.from_numpy(np.array(t)) for name, t in content.tensors.items()}
 
 
-def load_ticket(path: Path | str) -> Ticket:
-    """Reads a ticket file; raises ClewError naming it when it is missing, damaged or no ticket."""
+def load_ticket(path: Path | str | None = None) -> Ticket:
+    """Reads a ticket file (None: the packaged one); raises ClewError when it is missing, damaged or no ticket."""
+    path = packaged_ticket() if path is None else path
     return Ticket(read_ticket(Path(path)), str(path))

@@ -83,18 +83,27 @@ class Calibration:
         return _fake(self.apply(logits))
 
 
-def calibrate(logits: npt.ArrayLike, targets: npt.ArrayLike, prior: float | None = 0.5) -> Calibration:
+def calibrate(
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    prior: float | None = 0.5,
+    sources: npt.ArrayLike | None = None,
+) -> Calibration:
     """The calibration of a network by its logits (N, K) on the validation pictures with targets (N,).
 
     Reals and fakes weigh so that the share of fakes is `prior`: one half, as in balanced training, whatever the
     split holds; None takes the split as it is. Where fakes are rarer than the prior, P(fake) is too high: odds
     times p (1 - prior) / ((1 - p) prior) hold for a share p. Targets of -1 (a method not known in training) are left
-    out. Raises ClewError unless there are reals and fakes.
+    out. `sources` (N,): where each picture comes from; among the reals, and among the fakes, sources weigh equally.
+    Raises ClewError unless there are reals and fakes.
     """
     truth, values = checked_classes(targets, logits)
-    truth, values = truth[truth >= 0], values[truth >= 0]
+    known = truth >= 0
+    truth, values = truth[known], values[known]
     labels = (truth > 0).astype(np.int64)
     weights, share = _prior_weights(labels, prior)
+    if sources is not None:
+        weights = np.where(labels == 1, share, 1 - share) * source_weights(labels, np.asarray(sources)[known])
     temperature, at_bound = _fit(values, truth, weights)
     nll = _nll(values, truth, weights)
     before, after = (
@@ -173,6 +182,20 @@ def _prior_weights(labels: Array, prior: float | None) -> tuple[Array, float]:
     if not 1e-6 <= share <= 1 - 1e-6:
         raise ClewError(f"expected a share of fakes between 0 and 1, found {share:g}.")
     return np.where(labels == 1, share / fakes, (1 - share) / (len(labels) - fakes)), share
+
+
+def source_weights(labels: npt.ArrayLike, sources: npt.ArrayLike) -> Array:
+    """Weights (N,) by which, among the reals and among the fakes, every source weighs the same; each class sums to 1.
+
+    `labels` (N,) 0 or 1; `sources` (N,) anything that can be compared.
+    """
+    truth, names = np.asarray(labels), np.unique(np.asarray(sources), return_inverse=True)[1]
+    weights = np.zeros(len(truth))
+    for label in (0, 1):
+        own = truth == label
+        counts = np.bincount(names[own]) if own.any() else np.zeros(1)
+        weights[own] = 1 / (counts[names[own]] * max(1, np.count_nonzero(counts)))
+    return weights
 
 
 def _weights(weights: npt.ArrayLike | None, count: int) -> Array:

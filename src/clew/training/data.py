@@ -42,7 +42,9 @@ class Samples:
         return np.array([place.get(m, -1) if y else 0 for m, y in zip(methods, self.labels.tolist(), strict=True)])
 
     def keys(self, balance: str) -> tuple[NDArray[np.int64], ...]:
-        """What `balance` (class, method, video) shares a class out by, as numbers (N,), from coarse to fine."""
+        """What `balance` (class, source, method, video) shares a class out by, as numbers (N,), from coarse to fine."""
+        if balance == "source":
+            return (self.places[:, 0],)
         names = {"method": ("method",), "video": ("method", "video")}.get(balance, ())
         return tuple(self._numbers(name) for name in names)
 

@@ -70,7 +70,11 @@ class OperatingPoint:
 
 
 def operating_point(
-    labels: npt.ArrayLike, prob_fake: npt.ArrayLike, fpr: float, clusters: npt.ArrayLike | None = None
+    labels: npt.ArrayLike,
+    prob_fake: npt.ArrayLike,
+    fpr: float,
+    clusters: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> OperatingPoint:
     """The lowest threshold at which the share of reals called fake is at most `fpr`: labels (N,), P(fake) (N,).
 
@@ -79,6 +83,7 @@ def operating_point(
     `fpr_high` is the limit of Clopper and Pearson (Biometrika 26, 1934); taken at a threshold that these reals chose
     themselves it is that of order statistics (Wilks, Ann. Math. Stat. 12, 1941) and holds all the same. Reals of
     one cluster (N,) count as one, if all are of a size: their effective number is Kish's (sum n)^2 / sum n^2.
+    `weights` (N,), whose sum is one over the reals and one over the fakes: all shares are of weight then.
     Raises ClewError unless there are reals and fakes, and `fpr` is between 0 and 1.
     """
     fake, values = checked_probabilities(labels, prob_fake)
@@ -86,16 +91,31 @@ def operating_point(
         raise ClewError(f"expected a false positive rate between 0 and 1, found {fpr}.")
     if not fake.any() or fake.all():
         raise ClewError("an operating point needs reals and fakes; found one class only.")
+    return point_at(None, fake, values, fpr, clusters, weights)
+
+
+def point_at(
+    threshold: float | None,
+    fake: Array,
+    values: Array,
+    fpr: float,
+    clusters: npt.ArrayLike | None,
+    weights: npt.ArrayLike | None,
+) -> OperatingPoint:
+    """The point at a threshold (None: the one that `fpr` asks for); else as `operating_point`."""
+    mass = None if weights is None else np.asarray(weights, np.float64)
     reals, fakes = values[~fake], values[fake]
-    threshold = _threshold(reals, values, fpr)
-    found = float(np.mean(reals >= threshold))
-    effective = _effective(reals, fake, clusters)
+    own, others = (None, None) if mass is None else (mass[~fake], mass[fake])
+    if threshold is None:
+        threshold = _threshold(reals, values, fpr, own)
+    found = _share(reals >= threshold, own)
+    effective = _effective(reals, fake, clusters, own)
     return OperatingPoint(
         threshold=threshold,
         asked=float(fpr),
         fpr=found,
         fpr_high=_upper_limit(found, effective),
-        tpr=float(np.mean(fakes >= threshold)),
+        tpr=_share(fakes >= threshold, others),
         reals=len(reals),
         fakes=len(fakes),
         effective=effective,
@@ -119,9 +139,13 @@ def operating_points(
     }
 
 
-def _threshold(reals: Array, values: Array, fpr: float) -> float:
-    allowed = int(np.floor(fpr * len(reals) + EXACT))
-    below = float(np.sort(reals)[len(reals) - 1 - allowed])  # the highest real that must not be called fake
+def _threshold(reals: Array, values: Array, fpr: float, weights: Array | None) -> float:
+    falling = np.argsort(-reals, kind="stable")
+    if weights is None:
+        allowed = int(np.floor(fpr * len(reals) + EXACT))
+    else:
+        allowed = int(np.searchsorted(np.cumsum(weights[falling]), fpr + EXACT, side="right"))
+    below = float(reals[falling[min(allowed, len(reals) - 1)]])  # the highest real that must not be called fake
     higher = values[values > below]
     above = float(higher.min()) if len(higher) else (1.0 if below < 1 - 2 * NOISE else 1 + 2 * NOISE)
     middle = below + (above - below) / 2
@@ -138,13 +162,22 @@ def _resolved(effective: float, fpr: float) -> bool:
     return effective * fpr >= 1 - EXACT
 
 
-def _effective(reals: Array, fake: Array, clusters: npt.ArrayLike | None) -> float:
+def _share(hits: Array, weights: Array | None) -> float:
+    """The share of hits (n,), by weights (n,) of sum one or by number."""
+    return float(np.mean(hits)) if weights is None else min(1.0, float(weights[hits].sum()))
+
+
+def _effective(reals: Array, fake: Array, clusters: npt.ArrayLike | None, weights: Array | None = None) -> float:
     """Kish's effective number of reals; one without a cluster (the empty string) is its own."""
     if clusters is None:
-        return float(len(reals))
+        return float(len(reals)) if weights is None else float(1 / np.square(weights).sum())
     names = np.asarray(clusters)
     if names.shape != fake.shape:
         raise ClewError(f"expected a cluster for each of {len(fake)} labels; found shape {names.shape}.")
     own = names[~fake] == ""
+    if weights is not None:
+        _, at = np.unique(names[~fake][~own], return_inverse=True)
+        together = np.square(np.bincount(at, weights[~own])).sum() + np.square(weights[own]).sum()
+        return min(float(len(reals)), float(1 / together))
     _, sizes = np.unique(names[~fake][~own], return_counts=True)
     return float(len(reals) ** 2 / ((sizes**2).sum() + own.sum()))

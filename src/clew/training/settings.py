@@ -9,7 +9,7 @@ from clew.base.errors import ClewError, unknown_name
 from clew.training.augmentations import parse_augmentation
 from clew.training.schedule import SCHEDULES
 
-BALANCES = ("class", "method", "video", "none")
+BALANCES = ("class", "source", "method", "video", "none")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from clew.training.calibration import Calibration
 from clew.training.data import Samples
 from clew.training.metrics import Array
 from clew.training.operating import OperatingPoint
+from clew.training.real_points import RealPoint
 from clew.training.reliability import BINS, expected_calibration_error, reliability
 
 PRIOR = 0.5  # what probabilities suppose where no calibration says so: training is balanced
@@ -80,7 +81,8 @@ def _weighed(weights: Array, labels: Array, prior: float | None) -> Array:
 def at_operating_point(members: Sequence[Member], samples: Samples, pictures: Bench) -> dict[str, Any] | None:
     """Share of fakes found (TPR) and of reals called fake (FPR) at each ticket's stored thresholds.
 
-    {"fpr": what was aimed at, "picture": {"tpr","fpr","thresholds"}, "video": ...}; None where a ticket has none.
+    {"fpr": what was aimed at, "picture": {"tpr","fpr","thresholds"}, "video": ...}; None where a ticket has none. Where
+    all have thresholds for real too, "real": {"picture": {"tnr","fnr","thresholds"}, "video": ...}.
     `pictures` holds calibrated probabilities where there is a calibration, as the thresholds do.
     """
     points = [point for member in members if isinstance(point := member.header.get("operating_point"), dict)]
@@ -89,7 +91,20 @@ def at_operating_point(members: Sequence[Member], samples: Samples, pictures: Be
     kinds = {"picture": pictures, "video": video_bench(samples, pictures)}
     files = [str(member.path) for member in members]
     found = {kind: _at_points(bench, [point.get(kind) for point in points], files) for kind, bench in kinds.items()}
+    reals = [real for point in points if isinstance(real := point.get("real"), dict)]
+    if len(reals) == len(points):
+        found["real"] = {
+            kind: _at_real_points(bench, [real.get(kind) for real in reals], files) for kind, bench in kinds.items()
+        }
     return {"fpr": points[0].get("fpr"), **found}
+
+
+def _at_real_points(bench: Bench, points: Sequence[Any], files: Sequence[str]) -> dict[str, Any]:
+    """The share of reals and of fakes at or below each ticket's threshold for real."""
+    read = [RealPoint.from_dict(point, file) for point, file in zip(points, files, strict=True)]
+    limits = np.array([point.threshold for point in read])
+    rates = {name: _share_at_most(bench, label, limits) for name, label in (("tnr", 0), ("fnr", 1))}
+    return {**rates, "thresholds": limits.tolist()}
 
 
 def _at_points(bench: Bench, points: Sequence[Any], files: Sequence[str]) -> dict[str, Any]:
@@ -109,3 +124,10 @@ def _share_called(bench: Bench, label: int, thresholds: Array) -> dict[str, Any]
     if not len(part.labels):
         return None
     return told(rate(part, part.prob >= thresholds[:, None]), part.counted)
+
+
+def _share_at_most(bench: Bench, label: int, thresholds: Array) -> dict[str, Any] | None:
+    part = bench.only(bench.labels == label)
+    if not len(part.labels):
+        return None
+    return told(rate(part, part.prob <= thresholds[:, None]), part.counted)

@@ -61,7 +61,8 @@ def evaluate(
             picture, video: FIGURES (video null without videos),
             methods, compressions, methods_by_compression: [{method, compression, picture, video: FIGURES}],
             called_fake: {real, fake: INTERVAL} per video at 0.5,
-            operating_point: {fpr, picture, video: {tpr, fpr: INTERVAL, thresholds}} or null,
+            operating_point: {fpr, picture, video: {tpr, fpr: INTERVAL, thresholds}, perhaps real: {picture, video:
+                {tnr, fnr: INTERVAL, thresholds}}} or null,
             calibration: {prior, before, after: {ece: INTERVAL, bins}} (after: null without a calibration),
             classes: see classes_report, or null,
             robustness: see robustness, or null}]
