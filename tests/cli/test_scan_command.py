@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from told_files import told, write
 
+from clew.cli.console import heeding_sigterm
 from clew.scan import order
 from command_line import ended, heed_ctrl_c, refused
 
@@ -100,11 +101,23 @@ def test_bad_input_is_one_clear_error(words, why, tmp_path, monkeypatch):
     assert not (tmp_path / "log").exists()
 
 
+def test_sigterm_ends_a_scan_as_an_error_would():
+    before, tidied = signal.getsignal(signal.SIGTERM), []
+    with pytest.raises(SystemExit) as ending, heeding_sigterm():  # noqa: PT012
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            tidied.append(True)
+    assert (ending.value.code, tidied, signal.getsignal(signal.SIGTERM)) == (143, [True], before)
+
+
 # Begun as a user's command; what it scans with is put in its place.
 SCRIPT = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
+from clew.cli.console import heeding_sigterm
 from clew.scan import order
 from told_files import told
 order.order = lambda ticket, settings: told(Path("log"))

@@ -31,7 +31,7 @@ def judged(number, verdict, probability, reason="", faces=5):
         (0.300001, LEVEL, ("inconclusive", "uncertain")),
         (0.3, LEVEL, ("real", "")),
         (0.9, Level("video"), ("inconclusive", "not-calibrated")),
-        (0.1, Level("video", 0.8), ("inconclusive", "not-calibrated")),
+        (0.1, Level("video", 0.8), ("inconclusive", "uncertain")),  # it has one for fake alone
         (0.9, Level("video", 0.8), ("fake", "")),
         (0.5, Level("video", 0.4, 0.6), ("fake", "")),  # thresholds that overlap leave nothing uncertain
         (0.39, Level("video", 0.4, 0.6), ("real", "")),

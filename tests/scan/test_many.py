@@ -14,6 +14,7 @@ from told_files import finding_of, told, write
 
 from clew.base.errors import ClewError
 from clew.reports.scan_files import tabled
+from clew.reports.scan_paged import paged
 from clew.scan import csv_table, order
 from clew.scan.finding import REASONS, Finding
 from clew.scan.inputs import Entry, Inputs
@@ -21,6 +22,7 @@ from clew.scan.many import scan_many, shares
 from clew.scan.settings import ScanSettings
 from clew.scan.standard_input import StandardInput
 from clew.scan.summary import Summary
+from clew.scan.told import ProgressSender
 
 # As a user's command, so that it can be killed as one.
 SCRIPT = """
@@ -158,6 +160,14 @@ def test_a_table_that_is_not_finished_is_not_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(tabled(stopped(), tmp_path / "t.csv"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_evidence_costs_its_pictures_alone(tmp_path):
+    finding, said = finding_of(Entry(Path("a"), "a"), b"real"), []
+    order.evidence_path(tmp_path, finding).write_bytes(b"no zip")
+    assert list(paged([finding], tmp_path / "page.html", tmp_path, ProgressSender(said.append))) == [finding]
+    assert "a: real" in (tmp_path / "page.html").read_text()
+    assert any(kind == "say" and text.endswith("Its pictures are left out.") for kind, text in said)
 
 
 def test_the_guide_tells_every_reason_column_and_exit_code():

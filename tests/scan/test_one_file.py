@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from spoiled_files import spoiled
 
 import clew
 from bench_tickets import small_ticket
@@ -19,7 +20,7 @@ from clew.media.faces.cutting import cut_face, face_square
 from clew.media.pictures import read_picture
 from clew.media.videos import read_frames
 from clew.runtime.load import Runtime
-from clew.scan import people, ticket
+from clew.scan import one_file, people, ticket
 from clew.scan.finding import REASONS, Finding
 from clew.scan.one_file import scan_file
 from clew.scan.settings import ScanSettings
@@ -227,33 +228,6 @@ def test_a_crop_is_its_own_face(whole, picture, lenient):
     assert "--faces none" in found.command
 
 
-def spoiled(folder, picture, video):
-    """Files that nothing can be read from, by name, with words that say why."""
-    good, film = picture.read_bytes(), video.read_bytes()
-    files = {
-        "empty.jpg": (b"", "empty"),
-        "cut.png": (good[: len(good) // 2], "truncated"),
-        "noise.jpg": (bytes(range(256)) * 9, "no picture or video"),
-        "moving.gif": (b"GIF89a" + bytes(90), "it is a GIF"),
-        "phone.heic": (b"\0\0\0\x18ftypheic" + bytes(90), "HEIF"),
-        "bomb.png": (good[:16] + b"\0\1\0\0" * 2 + good[24:], "pixels"),
-        "head.mp4": (film[:200], "it"),
-        "text.mp4": (b"hello " * 99, "not a video"),
-    }
-    for name, (data, why) in files.items():
-        (folder / name).write_bytes(data)
-        yield folder / name, why
-    os.mkfifo(folder / "pipe.mp4")
-    yield folder / "pipe.mp4", "pipe"
-    (folder / "link.png").symlink_to(folder / "pipe.mp4")
-    yield folder / "link.png", "pipe"
-    (folder / "loop.png").symlink_to(folder / "loop.png")
-    yield folder / "loop.png", "cannot be read"
-    yield folder, "folder"
-    yield folder / "absent.png", "cannot be read"
-    yield type(folder)("/dev/zero"), "device"
-
-
 def test_what_cannot_be_read_says_why(whole, picture, video, tmp_path):
     for path, why in spoiled(tmp_path, picture, video):
         found = scan_file(path, whole, WHOLE)
@@ -261,6 +235,15 @@ def test_what_cannot_be_read_says_why(whole, picture, video, tmp_path):
         assert why in found.text, found.text
         assert str(tmp_path) not in found.text
         assert not found.readable
+
+
+def test_a_large_file_is_hashed_once_it_is_known_to_open(whole, picture, tmp_path, monkeypatch, lenient):
+    monkeypatch.setattr(one_file, "HASHED_FIRST", 1000)
+    (tmp_path / "vast.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(2000))
+    os.truncate(tmp_path / "vast.mp4", 2**40)  # it would be hashed for an hour
+    found = scan_file(tmp_path / "vast.mp4", whole, WHOLE)
+    assert (found.reason, found.file) == ("unreadable", {"bytes": 2**40})
+    assert scan_file(picture, whole, WHOLE).file["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
 
 
 def test_content_counts_and_not_the_name(whole, picture, video, tmp_path, lenient):
@@ -297,8 +280,10 @@ def test_a_file_that_changes_meanwhile_has_no_finding(whole, picture, tmp_path, 
 def test_the_package_is_the_verb(ticket_path, picture):
     found = clew.scan(picture, ticket_path, form="sparse", threads=1)
     assert isinstance(found, Finding)
-    several = clew.scan([picture, str(picture)], ticket_path, form="sparse", threads=1)
+    several = clew.scan([picture.parent, str(picture)], ticket_path, form="sparse", threads=1, workers=1)
     assert [one.as_dict() for one in several] == [found.as_dict()] * 2
+    with pytest.raises(ClewError, match="is a folder: give it in a list"):
+        clew.scan(picture.parent, ticket_path)
     with pytest.raises(TypeError):
         clew.scan(picture, ticket_path, colour="blue")
 

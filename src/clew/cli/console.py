@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,19 @@ class Interrupted(SystemExit):
     def __init__(self, text: str) -> None:
         super().__init__(INTERRUPTED)
         self.text = text
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """While the block runs, SIGTERM ends it as an error would, so that nothing half-written is left: exit code 143."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class TerminalProgress:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clew.cli.console import Interrupted, Json, finish, progress
+from clew.cli.console import Interrupted, Json, finish, heeding_sigterm, progress
 
 EXAMPLE = (
     "Example: clew scan photo.jpg; clew scan clip.mp4 --html clip.html; "
@@ -57,7 +57,7 @@ def scan(
 
     summary = Summary()
     try:
-        with ExitStack() as stack:
+        with heeding_sigterm(), ExitStack() as stack:
             asked = {"engine": engine, "workers": workers, "seconds": timeout, "limit": limit}
             choices = {"faces": faces, "model": model, "frames": frames, "form": form}
             _scan(stack, paths, ticket, choices, asked, (csv, html, findings), heatmaps, summary, json)

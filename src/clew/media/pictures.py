@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from clew.base.crops import resize
 from clew.base.errors import ClewError
+from clew.media.jpeg_scans import broken, filled
 
 Picture = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MOST_BYTES = 256 * 2**20
 MOST_PIXELS = 100_000_000
+_CUT = "its end is missing"
 
 
 def is_picture(path: Path) -> bool:
@@ -52,15 +54,20 @@ def decode_picture(data: bytes, name: str) -> Picture:
         raise ClewError(f"{name} is not a JPEG, PNG, WebP or BMP picture.")
     if shape[0] * shape[1] > MOST_PIXELS or 0 in shape:
         raise ClewError(f"{name} claims {shape[0]} x {shape[1]} pixels; at most {MOST_PIXELS:,} are read.")
-    if not _ends_well(data):
-        raise ClewError(f"{name} is truncated: its end is missing.")
+    jpeg = data.startswith(b"\xff\xd8")
+    why = broken(data) if jpeg else "" if _ends_well(data) else _CUT
+    if why:
+        raise ClewError(f"{name} is {'truncated' if why == _CUT else 'damaged'}: {why}.")
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise ClewError(f"{name} cannot be decoded ({error.err}).") from None
     if picture is None:
         raise ClewError(f"{name} cannot be decoded.")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    if jpeg and filled(data, rgb):
+        raise ClewError(f"{name} is damaged: its picture data end early.")
+    return rgb
 
 
 def header_size(data: bytes) -> tuple[int, int] | None:
@@ -111,8 +118,6 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 def _ends_well(data: bytes) -> bool:
     """Whether the end marker of the format is there: OpenCV fills what a truncated file lacks with grey."""
-    if data.startswith(b"\xff\xd8"):
-        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
     if data.startswith(b"\x89PNG"):
         return b"IEND" in data[-64:]
     if data[:4] == b"RIFF":

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from clew.base.errors import ClewError
 from clew.base.progress import SILENT, Progress
 from clew.reports.scan_page import write_scan_page
 from clew.scan.evidence import Shown, read_evidence
@@ -21,7 +22,13 @@ def paged(
 
     def shown(finding: Finding) -> dict[tuple[int, int], Shown]:
         where = None if evidence is None else evidence_path(evidence, finding)
-        return {} if where is None or not where.is_file() else read_evidence(where)
+        if where is None or not where.is_file():
+            return {}
+        try:
+            return read_evidence(where)
+        except ClewError as error:  # its numbers are whole
+            progress.say(f"{error} Its pictures are left out.")
+            return {}
 
     with tempfile.TemporaryDirectory(prefix="clew-") as folder:
         passed = Path(folder) / "findings"

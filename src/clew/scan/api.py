@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import overload
 
+from clew.base.errors import ClewError
 from clew.base.progress import SILENT, Progress
 from clew.scan.finding import Finding
+from clew.scan.inputs import Inputs
+from clew.scan.many import scan_many
 from clew.scan.one_file import scan_file
+from clew.scan.order import order
 from clew.scan.settings import AUTO, ScanSettings
 from clew.scan.ticket import ready_ticket
 
@@ -37,6 +41,7 @@ def scan(
     frames: int = 0,
     form: str = AUTO,
     threads: int = 0,
+    workers: int = 0,
     progress: Progress = SILENT,
 ) -> Iterator[Finding]: ...
 
@@ -50,15 +55,26 @@ def scan(
     frames: int = 0,
     form: str = AUTO,
     threads: int = 0,
+    workers: int = 0,
     progress: Progress = SILENT,
 ) -> Finding | Iterator[Finding]:
     """The finding on a picture or video by a ticket (None: the packaged one); of a list an iterator over findings.
 
-    `faces`, `model`, `frames`, `form` and `threads` as `clew.scan.settings.ScanSettings` says. Raises ClewError for
-    settings or a ticket that cannot be used; a file that cannot be read gives a finding that says why.
+    A list may hold folders and patterns; it is read in `workers` processes (0: one per core), so that a file that ends
+    its process costs no other, and a script needs no guard around this call. `faces`, `model`, `frames`, `form` and
+    `threads` as `clew.scan.settings.ScanSettings` says. Raises ClewError for settings or a ticket that cannot be used;
+    a file that cannot be read gives a finding that says why.
     """
     settings = ScanSettings(faces, None if model is None else Path(model), frames, form, threads)
-    ready = ready_ticket(ticket, settings)
     if isinstance(path, str | Path):
-        return scan_file(Path(path), ready, settings, progress=progress)
-    return (scan_file(Path(one), ready, settings, progress=progress) for one in path)
+        return scan_file(_file(Path(path)), ready_ticket(ticket, settings), settings, progress=progress)
+    wanted = order(None if ticket is None else Path(ticket), settings)
+    return scan_many(Inputs([str(one) for one in path]), wanted, workers=workers, progress=progress)
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        raise ClewError(
+            f"{path} is a folder: give it in a list, clew.scan([{str(path)!r}]), for a finding of each file."
+        )
+    return path

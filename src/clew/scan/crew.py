@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from contextlib import AbstractContextManager
+from multiprocessing.connection import wait
+from typing import Any, Generic
 
 from clew.base.errors import ClewError
-from clew.base.executors import end_with, main_left_alone
-from clew.base.jobs import tell
 from clew.base.progress import SILENT, Progress, Task
-from clew.scan.told import ProgressSender
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Work = Callable[[Item, Progress], Result]
+from clew.scan.crew_process import BEGIN_SECONDS, Item, Result, Slot, Work, Worker
 
 TRIES = 2  # of an item whose process died: it may have been ended for what others did to the memory
 AHEAD = 32  # items for each process that may be finished before an earlier one is
-BEGIN_SECONDS = 600.0  # a ticket that is loaded for the first time is compiled, and its forms are measured
-
-
-@dataclass
-class _Slot(Generic[Item, Result]):
-    """An item's place in the order."""
-
-    item: Item
-    done: bool = False
-    result: Result | None = None
-    tries: int = 0
-
-
-class _Worker:
-    """A process, and the slot that it works on."""
-
-    def __init__(self, begin: Callable[[], Work[Any, Any]], shown: bool) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, os.getpid(), begin, shown), daemon=True)
-        with main_left_alone(_home(begin)):
-            self.process.start()
-        theirs.close()  # so that the end of the process is the end of what can be read
-        self.ready = False
-        self.slot: _Slot[Any, Any] | None = None
-        self.deadline = time.monotonic() + BEGIN_SECONDS
-
-    def take(self, slot: _Slot[Any, Any], seconds: float) -> None:
-        self.slot = slot
-        if self.ready:
-            self.deadline = time.monotonic() + seconds
-        with suppress(OSError):  # it is gone: the end of what can be read tells so
-            self.pipe.send(slot.item)
-
-    def end(self) -> int | None:
-        """Ends it and returns its exit code."""
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-        return self.process.exitcode
 
 
 class Crew(Generic[Item, Result]):
@@ -85,7 +35,7 @@ class Crew(Generic[Item, Result]):
         progress: Progress = SILENT,
     ) -> None:
         self.begin, self.count, self.seconds, self.progress = begin, workers, seconds, progress
-        self.workers: list[_Worker] = []
+        self.workers: list[Worker] = []
         self.tasks: list[tuple[AbstractContextManager[Task], Task]] = []
 
     def __enter__(self) -> Crew[Item, Result]:
@@ -111,8 +61,8 @@ class Crew(Generic[Item, Result]):
         Raises ClewError when a process cannot begin.
         """
         source = iter(items)
-        slots: deque[_Slot[Item, Result]] = deque()
-        waiting: _Slot[Item, Result] | None = None  # was taken, and no process is free for it
+        slots: deque[Slot[Item, Result]] = deque()
+        waiting: Slot[Item, Result] | None = None  # was taken, and no process is free for it
         ended = False
         while not ended or slots:
             while slots and slots[0].done:
@@ -130,11 +80,11 @@ class Crew(Generic[Item, Result]):
                 self._listen(lost, made)
 
     def _next(
-        self, source: Iterator[Item], slots: deque[_Slot[Item, Result]], known: Callable[[Item], Result | None]
-    ) -> tuple[_Slot[Item, Result] | None, bool]:
+        self, source: Iterator[Item], slots: deque[Slot[Item, Result]], known: Callable[[Item], Result | None]
+    ) -> tuple[Slot[Item, Result] | None, bool]:
         """Takes an item: its slot if it must be worked on, and whether there was none left."""
         for item in source:
-            slots.append(_Slot(item))
+            slots.append(Slot(item))
             found = known(item)
             if found is None:
                 return slots[-1], False
@@ -142,13 +92,13 @@ class Crew(Generic[Item, Result]):
             return None, False
         return None, True
 
-    def _free(self) -> _Worker | None:
+    def _free(self) -> Worker | None:
         """A process with nothing to do; a new one where there may be more and all that have begun are busy."""
         for worker in self.workers:
             if worker.slot is None:
                 return worker
         if len(self.workers) < self.count and all(worker.ready for worker in self.workers):
-            self.workers.append(_Worker(self.begin, self.progress is not SILENT))
+            self.workers.append(Worker(self.begin, self.progress is not SILENT))
             return self.workers[-1]
         return None
 
@@ -170,8 +120,8 @@ class Crew(Generic[Item, Result]):
 
     def _heard(
         self,
-        worker: _Worker,
-        slot: _Slot[Item, Result],
+        worker: Worker,
+        slot: Slot[Item, Result],
         lost: Callable[[Item, str], Result],
         made: Callable[[Item, Result], None],
     ) -> None:
@@ -192,8 +142,8 @@ class Crew(Generic[Item, Result]):
 
     def _died(
         self,
-        worker: _Worker,
-        slot: _Slot[Item, Result],
+        worker: Worker,
+        slot: Slot[Item, Result],
         lost: Callable[[Item, str], Result],
         made: Callable[[Item, Result], None],
     ) -> None:
@@ -206,16 +156,16 @@ class Crew(Generic[Item, Result]):
         if slot.tries >= TRIES:
             self._settle(slot, lost(slot.item, f"the process that read it {why}"), made)
             return
-        again = _Worker(self.begin, self.progress is not SILENT)
+        again = Worker(self.begin, self.progress is not SILENT)
         self.workers.append(again)
         again.take(slot, self.seconds)
 
-    def _gone(self, worker: _Worker) -> None:
+    def _gone(self, worker: Worker) -> None:
         self.workers.remove(worker)
         worker.end()
         self._end_tasks()
 
-    def _settle(self, slot: _Slot[Item, Result], result: Result, made: Callable[[Item, Result], None]) -> None:
+    def _settle(self, slot: Slot[Item, Result], result: Result, made: Callable[[Item, Result], None]) -> None:
         slot.done, slot.result = True, result
         made(slot.item, result)
 
@@ -236,12 +186,6 @@ class Crew(Generic[Item, Result]):
             self.tasks.pop()[0].__exit__(None, None, None)
 
 
-def _home(begin: Callable[..., Any]) -> str:
-    """The module that a process must import for `begin`: a function, a `functools.partial` or an object of a class."""
-    function = getattr(begin, "func", begin)
-    return str(getattr(function, "__module__", type(function).__module__))
-
-
 def _death(code: int | None) -> str:
     if code is None or code >= 0:
         return f"ended with exit code {code}"
@@ -250,34 +194,3 @@ def _death(code: int | None) -> str:
     except ValueError:
         name = str(-code)
     return f"was ended by signal {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
-
-
-def _serve(pipe: Connection, parent: int, begin: Callable[[], Work[Any, Any]], shown: bool) -> None:
-    """The life of a process: it begins, and works until there is nobody to work for."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent meets Ctrl-C too, and ends all
-    threading.Thread(target=end_with, args=(parent, threading.Event()), daemon=True).start()
-    _hush()
-    try:
-        work = begin()
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told to the parent
-        pipe.send(("refused", tell(error)))
-        return
-    pipe.send(("ready", None))
-    progress: Progress = ProgressSender(pipe.send) if shown else SILENT
-    while True:
-        try:
-            item = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            said = ("done", work(item, progress))
-        except Exception as error:  # noqa: BLE001
-            said = ("failed", tell(error))
-        pipe.send(said)
-
-
-def _hush() -> None:
-    """What libraries of C print of a broken file would stand between the results."""
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)

@@ -24,9 +24,9 @@ def verdict_of(probability: float, level: Level) -> tuple[Verdict, str]:
         return "inconclusive", "not-calibrated"
     if probability >= level.fake:
         return "fake", ""
-    if level.real is None:
-        return "inconclusive", "not-calibrated"
-    return ("real", "") if probability <= level.real else ("inconclusive", "uncertain")
+    if level.real is not None and probability <= level.real:
+        return "real", ""
+    return "inconclusive", "uncertain"  # without a threshold for real nothing is called so, which a note says
 
 
 def decided(number: int, person: Person, level: Level, least: int) -> PersonFinding:

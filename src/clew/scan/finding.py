@@ -34,7 +34,7 @@ class FaceFinding:
 
     `box` (x, y, width, height) in pixels of the frame as displayed; `detected` False where its place follows from the
     frames around; `probability` of fake, calibrated, None where it was not scored; `reason` one of `REASONS` where the
-    face does not count towards its person's verdict, else ""; `quality` its measures by name; `heatmap` a file's name.
+    face does not count towards its person's verdict, else ""; `quality` its measures by name.
     """
 
     frame: int
@@ -44,7 +44,6 @@ class FaceFinding:
     probability: float | None
     reason: str = ""
     quality: Mapping[str, float] = field(default_factory=dict)
-    heatmap: str = ""
 
 
 @dataclass(frozen=True)

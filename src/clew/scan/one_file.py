@@ -31,6 +31,7 @@ from clew.scan.ticket import ReadyTicket
 from clew.scan.wording import NO_REAL, count, sentence, unreadable
 
 _DEFAULT = ScanSettings()
+HASHED_FIRST = 256 * 2**20  # bytes: a larger file is not read for minutes to be refused then
 
 
 @dataclass
@@ -45,6 +46,7 @@ class _File:
     provenance: dict[str, Any] = field(default_factory=dict)
     sampled: Sampled = field(default_factory=lambda: Sampled([0]))
     wanted: int | None = None  # frames, of a video
+    picture: Picture | None = None  # until it is searched
 
     @property
     def video(self) -> bool:
@@ -72,10 +74,7 @@ def scan_file(
         one.kind, why = kind_of(one.path)
         if why:
             raise Unreadable(why)
-        with reading(one.path):
-            before = _identity(one.path)
-            one.file = {"sha256": hash_file(one.path), "bytes": before[0]}
-            one.provenance = provenance(one.path, one.kind)
+        before = _opened(one, settings)
         found = _scanned(one, settings, progress, evidence is not None, every)
         with reading(one.path):
             if _identity(one.path) != before:
@@ -85,18 +84,39 @@ def scan_file(
     return _finding(one, found, evidence, heatmaps)
 
 
+def _opened(one: _File, settings: ScanSettings) -> tuple[int, ...]:
+    """Opens and hashes a file, and gives what tells that it changes; a large one only once it is known to open."""
+    with reading(one.path):
+        before = _identity(one.path)
+        one.file = {"bytes": before[0]}
+        if before[0] <= HASHED_FIRST:
+            _identified(one)
+        if one.video:
+            _open_video(one, settings)
+        else:
+            one.picture = _picture(one)
+        if "sha256" not in one.file:
+            _identified(one)
+    return before
+
+
+def _identified(one: _File) -> None:
+    one.file = {"sha256": hash_file(one.path), **one.file}
+    one.provenance = provenance(one.path, one.kind)
+
+
 def _scanned(
     one: _File, settings: ScanSettings, progress: Progress, keep: bool, every: Every | None
 ) -> dict[int, Person]:
     """The persons by number, from 1; raises Unreadable where no frame can be read."""
     people, ready = People(one.ready, one.video, keep, every), one.ready
     if one.video:
-        _open_video(one, settings)
         threads = settings.threads or cores()
         with progress.task(shown(one.path.name), len(one.sampled.wanted)) as task:
             _take(video_shots(one.path, ready.finder, ready.cropping, one.sampled, threads, task), people)
     else:
-        picture = _picture(one)
+        picture, one.picture = one.picture, None
+        assert picture is not None
         faces = partial(picture_shots, picture, ready.finder, ready.cropping, one.sampled)
         _take(as_far(one.path, faces, one.sampled.damaged), people)
     if not one.sampled.read:
@@ -110,16 +130,14 @@ def _take(shots: Iterable[Shot], people: People) -> None:
 
 
 def _picture(one: _File) -> Picture:
-    with reading(one.path):
-        picture = read_picture(one.path)
+    picture = read_picture(one.path)
     one.media = {"width": picture.shape[1], "height": picture.shape[0]}
     return picture
 
 
 def _open_video(one: _File, settings: ScanSettings) -> None:
     """Notes what a video holds and which frames are looked at."""
-    with reading(one.path):
-        facts: VideoFacts = probe(one.path)
+    facts: VideoFacts = probe(one.path)
     names = ("width", "height", "frames", "fps", "duration_s", "codec", "damage")
     one.media = {name: getattr(facts, name) for name in names}
     one.sampled = Sampled(sampled(facts, settings.frames))

@@ -43,9 +43,9 @@ def _why(reason: str, persons: Sequence[PersonFinding], on: PersonFinding | None
     if on.probability is None:
         where = f", {who} is seen in {count(len(on.faces), 'frame')}" if level.name == "video" else f" ({who})"
         return REASONS[reason] + where
-    half = reason == "not-calibrated" and level.fake is not None
+    half = reason == "uncertain" and level.real is None
     told = f"{NO_REAL if half else REASONS[reason]}: {who} {_has(on, level)}"
-    return told + (f", between {level.real:.2f} and {level.fake:.2f}" if reason == "uncertain" else "")
+    return told + (f", between {level.real:.2f} and {level.fake:.2f}" if reason == "uncertain" and not half else "")
 
 
 def _everybody(persons: Sequence[PersonFinding], level: Level) -> str:
