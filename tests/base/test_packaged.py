@@ -61,7 +61,7 @@ def test_the_ladder_is_small_and_goes_from_dense_to_95_percent() -> None:
     assert sum(one.stat().st_size for one in path.rglob("*") if one.is_file()) <= 5 * MB
     ladder = open_ladder(path)
     levels = {entry["level"] for entry in ladder.facts["entries"]}
-    assert {0.0, 0.2, 0.95} <= levels
+    assert {0.0, 0.5, 0.95} <= levels
     for entry in ladder.facts["entries"]:
         ticket = clew.load_ticket(path / entry["ticket"])
         assert ticket.sparsity == pytest.approx(entry["level"], abs=0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -60,8 +60,8 @@ def _heatmap(call: Mapping[str, Any], loaded: Loaded, say: Say) -> None:
 def _page(call: Mapping[str, Any], loaded: Loaded, say: Say) -> None:
     """The `finding`, as it was told, and of the crops `at` some places that of each (person, place) in `shown`."""
     at = list(map(int, call["at"]))
-    crops = read_crops(Path(call["folder"]), at) if at else []
-    maps = heats(loaded.get(str(call["ticket"])), np.asarray(crops)) if at else []
+    crops: Iterable[NDArray[np.uint8]] = read_crops(Path(call["folder"]), at) if at else ()
+    maps: Iterable[NDArray[np.float32]] = heats(loaded.get(str(call["ticket"])), np.asarray(crops)) if at else ()
     keys = [(int(person), int(place)) for person, place in call["shown"]]
     evidence = {key: Shown(crop, heat) for key, crop, heat in zip(keys, crops, maps, strict=True)}
     with TemporaryDirectory(dir=Path(call["folder"]).parent) as folder:
