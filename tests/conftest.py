@@ -6,31 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from clew.datasets.cropping import crop_dataset
 from clew.datasets.synth.produce import write_videos
-from clew.media.pictures import encode_jpeg
-from noise import noise_picture
+from noise import write_folder
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-PARTS = {"train": 40, "val": 12, "test": 24}
-
-
-def write_folder(root: Path, seed: int = 0, size: int = 32) -> Path:
-    """A dataset in the layout `folder`, two pictures of each cluster, with a groups.csv."""
-    rng = np.random.default_rng(seed)
-    groups = ["path,group"]
-    for part, count in PARTS.items():
-        for number in range(count):
-            for name in ("real", "fake"):
-                path = f"{part}/{name}/{number:03d}.jpg"
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_bytes(encode_jpeg(noise_picture(rng, name == "fake", size), 92))
-                groups.append(f"{path},{part}-{number // 2}")
-    (root / "groups.csv").write_text("\n".join(groups) + "\n")
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from clew.training.operating import OperatingPoint, operating_point
 from clew.training.real_points import RealPoint
 from clew.training.reliability import expected_calibration_error
 from command_line import refused, told
-from conftest import write_folder
+from noise import write_folder
 from sealed_tickets import resealed
 
 

@@ -16,7 +16,7 @@ from clew.tickets.card import failures, ticket_card
 from clew.tickets.evaluation import evaluate
 from clew.tickets.file import read_ticket, write_ticket
 from command_line import refused, told
-from conftest import write_folder
+from noise import write_folder
 
 
 @pytest.fixture(scope="module")
