@@ -19,7 +19,7 @@ test: setup  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types, import order
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

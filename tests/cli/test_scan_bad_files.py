@@ -4,10 +4,10 @@ import json
 
 import cv2
 import numpy as np
-from spoiled_files import spoiled
 
 from bench_tickets import small_ticket
 from command_line import ended
+from spoiled_files import spoiled
 
 ODD = ("with space", "two\nlines", "лицо-脸", "quote's \"", "-dash")
 

@@ -11,11 +11,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from told_files import told, write
 
 from clew.cli.console import heeding_sigterm
 from clew.scan import order
 from command_line import ended, heed_ctrl_c, refused
+from told_files import told, write
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from spoiled_files import ends_early, whole_jpeg
 
 from clew.base.errors import ClewError
 from clew.media.jpeg_scans import broken, filled
 from clew.media.pictures import decode_picture
+from spoiled_files import ends_early, whole_jpeg
 
 
 def jpeg(picture, *how):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from told_files import finding_of, told, write
 
 from clew.base.errors import ClewError
 from clew.reports.scan_files import tabled
@@ -23,6 +22,7 @@ from clew.scan.settings import ScanSettings
 from clew.scan.standard_input import StandardInput
 from clew.scan.summary import Summary
 from clew.scan.told import ProgressSender
+from told_files import finding_of, told, write
 
 # As a user's command, so that it can be killed as one.
 SCRIPT = """

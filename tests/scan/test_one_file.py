@@ -9,7 +9,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from spoiled_files import spoiled
 
 import clew
 from bench_tickets import small_ticket
@@ -27,6 +26,7 @@ from clew.scan.settings import ScanSettings
 from clew.scan.ticket import ready_ticket
 from clew.tickets.file import read_ticket, write_ticket
 from sealed_tickets import resealed
+from spoiled_files import spoiled
 
 SPARSE = ScanSettings(form="sparse", threads=1)
 WHOLE = replace(SPARSE, faces="none")

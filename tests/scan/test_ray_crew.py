@@ -4,10 +4,10 @@ import os
 import sys
 
 import pytest
-from told_files import finding_of, told, write
 
 from clew.scan.inputs import Inputs
 from clew.scan.many import scan_many
+from told_files import finding_of, told, write
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'clew[ray]'")
 
