@@ -42,7 +42,7 @@ def scan(
     frames: Annotated[int, typer.Option(help="Of a video: so many frames, evenly spaced; 0: two a second.", min=0)] = 0,
     form: Annotated[
         str, typer.Option(help="The form that the ticket runs in: sparse, onnx, ...; auto: the fastest.")
-    ] = "auto",
+    ] = "sparse",
     heatmaps: Annotated[
         str, typer.Option(help="On the page: occlusion, grad-cam (needs PyTorch), or none.")
     ] = "occlusion",

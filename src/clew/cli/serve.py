@@ -27,7 +27,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes that scan; default: one for each core, at least two.")] = 0,
     grace: Annotated[float, typer.Option(help="Seconds for running scans when it is told to end.")] = 20.0,
     faces: Annotated[str, typer.Option(help="The face detector; auto: as the ticket's crops were made.")] = "auto",
-    form: Annotated[str, typer.Option(help="How tickets run: auto, sparse, onnx, ...")] = "auto",
+    form: Annotated[str, typer.Option(help="How tickets run: sparse, onnx, ...; auto: the fastest.")] = "sparse",
     limit: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, such as bytes=50000000 or duration_s=600; may be repeated.")
     ] = None,
@@ -38,16 +38,16 @@ def serve(
     It answers this machine alone. With another --host it asks for a token, which it makes and prints, or takes from
     $CLEW_TOKEN.
     """
+    from clew.base.packaged import packaged_ladder, packaged_ticket
     from clew.serve.limits import limits_from
     from clew.serve.server import make_server
     from clew.serve.settings import ServeSettings, token_for
-    from clew.serve.usual import usual_ladder, usual_ticket
 
     names = tuple(name or ())
     token, made = token_for(host, names)
     settings = ServeSettings(
-        ticket=ticket or (None if ladder else usual_ticket()),
-        ladder=ladder or usual_ladder(),
+        ticket=ticket or (None if ladder else packaged_ticket()),
+        ladder=ladder or packaged_ladder(),
         host=host,
         port=port,
         names=names,

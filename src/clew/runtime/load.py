@@ -111,7 +111,9 @@ def load_runtime(
     try:
         return Runtime(source, form, "asked for", count, found.make(source, count, kept))
     except Unavailable as error:
-        raise ClewError(f"{source.path} cannot run in the form '{form}': {error}.") from None
+        raise ClewError(
+            f"{source.path} cannot run in the form '{form}': {error}. Another may: 'auto' takes the fastest that can."
+        ) from None
 
 
 def known_forms() -> list[str]:

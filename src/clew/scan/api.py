@@ -13,7 +13,7 @@ from clew.scan.inputs import Inputs
 from clew.scan.many import scan_many
 from clew.scan.one_file import scan_file
 from clew.scan.order import order
-from clew.scan.settings import AUTO, ScanSettings
+from clew.scan.settings import AUTO, SPARSE, ScanSettings
 from clew.scan.ticket import ready_ticket
 
 
@@ -25,7 +25,7 @@ def scan(
     faces: str = AUTO,
     model: Path | str | None = None,
     frames: int = 0,
-    form: str = AUTO,
+    form: str = SPARSE,
     threads: int = 0,
     progress: Progress = SILENT,
 ) -> Finding: ...
@@ -39,7 +39,7 @@ def scan(
     faces: str = AUTO,
     model: Path | str | None = None,
     frames: int = 0,
-    form: str = AUTO,
+    form: str = SPARSE,
     threads: int = 0,
     workers: int = 0,
     progress: Progress = SILENT,
@@ -53,7 +53,7 @@ def scan(
     faces: str = AUTO,
     model: Path | str | None = None,
     frames: int = 0,
-    form: str = AUTO,
+    form: str = SPARSE,
     threads: int = 0,
     workers: int = 0,
     progress: Progress = SILENT,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clew.base.errors import ClewError
 
-AUTO, NONE = "auto", "none"
+AUTO, NONE, SPARSE = "auto", "none", "sparse"
 FACES = ("auto", "dlib", "opencv", "yunet", "none")
 MOST_FRAMES = 4096
 MOST_THREADS = 1024
@@ -19,14 +19,15 @@ class ScanSettings:
 
     faces: the face detector, none (every picture and frame is a face crop already), or auto: as the ticket's own crops
     were made; model: the detector's file, where it needs one; frames: of a video so many, evenly spaced (0: two a
-    second, 8 to 64); form: how the ticket runs, one of `clew.runtime.forms` or auto; threads: at most so many (0: one
-    for each core), which change no finding.
+    second, 8 to 64); form: how the ticket runs, one of `clew.runtime.forms` (sparse gives the same numbers on every run)
+    or auto (the fastest, which may be another one tomorrow); threads: at most so many (0: one for each core), which
+    change no finding.
     """
 
     faces: str = AUTO
     model: Path | None = None
     frames: int = 0
-    form: str = AUTO
+    form: str = SPARSE
     threads: int = 0
 
     def __post_init__(self) -> None:
