@@ -111,9 +111,8 @@ def load_runtime(
     try:
         return Runtime(source, form, "asked for", count, found.make(source, count, kept))
     except Unavailable as error:
-        raise ClewError(
-            f"{source.path} cannot run in the form '{form}': {error}. Another may: 'auto' takes the fastest that can."
-        ) from None
+        why = f"{source.path} cannot run in the form '{form}': {error}."
+        raise ClewError(f"{why} Another may: 'auto' takes the fastest that can.") from None
 
 
 def known_forms() -> list[str]:

@@ -19,7 +19,7 @@ class ScanSettings:
 
     faces: the face detector, none (every picture and frame is a face crop already), or auto: as the ticket's own crops
     were made; model: the detector's file, where it needs one; frames: of a video so many, evenly spaced (0: two a
-    second, 8 to 64); form: how the ticket runs, one of `clew.runtime.forms` (sparse gives the same numbers on every run)
+    second, 8 to 64); form: how the ticket runs, one of `clew.runtime.forms` (sparse gives the same numbers every time)
     or auto (the fastest, which may be another one tomorrow); threads: at most so many (0: one for each core), which
     change no finding.
     """
