@@ -84,12 +84,19 @@ def default_ticket(out: Path, ticket: Path) -> None:
 
 
 def demo_ladder(out: Path, ladder: Path) -> None:
-    """Copies the ladder without what training alone needs, and writes the card of its ticket at 80 %."""
-    demo = out / "packaged" / "demo-ladder"
+    """Copies the ladder without what training alone needs, calibrates its tickets, and writes the card of one."""
+    judged, demo = [out / one for one in SOURCES], out / "packaged" / "demo-ladder"
+    half_done = out / "demo-ladder"
     if not demo.exists():
-        shutil.copytree(ladder, demo, ignore=shutil.ignore_patterns("rewind", "*.html", "run.json", ".lock"))
+        unneeded = shutil.ignore_patterns("rewind", "*.html", "run.json", ".lock", "*.safetensors")
+        shutil.copytree(ladder, half_done, ignore=unneeded, dirs_exist_ok=True)
+        for ticket in sorted((ladder / "tickets").iterdir()):
+            calibrated = half_done / "tickets" / ticket.name
+            if not calibrated.exists():
+                clew("tickets", "calibrate", ticket, *judged, *SCAN, "--out", calibrated)
+        half_done.rename(demo)
     card = ["--limit", 200, "--scores", out / "demo-scores", "--out", out / "packaged" / "demo-ladder.md"]
-    clew("tickets", "card", demo / "tickets" / "one-shot-s0-80.safetensors", *(out / one for one in SOURCES), *card)
+    clew("tickets", "card", demo / "tickets" / "one-shot-s0-80.safetensors", *judged, *card)
 
 
 def main() -> None:

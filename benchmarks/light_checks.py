@@ -139,15 +139,28 @@ def clew(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def commands(ticket: Path, out: Path) -> int:
-    """Help and measuring run; what needs more says in one line what to install. How many were tried."""
+    """Help, measuring and scanning run; what needs more says in one line what to install. How many were tried."""
     check(clew("--help").returncode == 0, f"'clew --help' fails: {clew('--help').stderr}")
     done = clew("bench", str(ticket), "--forms", "sparse", "--rounds", "1", "--no-fresh", "--json")
     check(done.returncode == 0 and bool(json.loads(done.stdout)["cells"]), f"'clew bench' fails: {done.stderr}")
+    scanned(out.parent)
     for line in NEED_TRAIN:
         done = clew(*(str({"TICKET": ticket, "OUT": out}.get(word, word)) for word in line.split()))
         one_line = re.fullmatch(r"error: this needs '\w+': pip install 'clew\[train\]'\n", done.stderr)
         check(done.returncode == 1 and one_line is not None, f"'clew {line}' says {done.stdout}{done.stderr}")
-    return 2 + len(NEED_TRAIN)
+    return 3 + len(NEED_TRAIN)
+
+
+def scanned(folder: Path) -> None:
+    """A picture is scanned by the ticket that comes with the package, with a page of heatmaps."""
+    import cv2
+    import numpy as np
+
+    picture, page = folder / "crop.png", folder / "crop.html"
+    cv2.imwrite(str(picture), np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8))
+    done = clew("scan", str(picture), "--faces", "none", "--html", str(page), "--json")
+    judged = done.returncode in (0, 3, 4) and json.loads(done.stdout)["verdict"] in ("real", "fake", "inconclusive")
+    check(judged and page.exists(), f"'clew scan' fails: {done.stdout}{done.stderr}")
 
 
 def looked_at(ticket: Path) -> dict[str, Any]:
