@@ -31,7 +31,7 @@ def smooth_crops(count=6, size=33, seed=0):
 def test_the_registry_holds_what_is_promised():
     assert set(augmentations) == {
         "blur", "colour", "cutout", "flip", "jpeg", "mixup", "mixup-alpha-0.5", "noise", "recompress", "resize",
-        "zoom",
+        "shift", "zoom",
     }  # fmt: skip
 
 
@@ -50,7 +50,9 @@ def test_every_change_keeps_the_shape_follows_from_its_generator_and_can_be_swit
     assert always.mix(6, np.random.default_rng(0)) is None
 
 
-@pytest.mark.parametrize("name", [n for n in CHANGING if n not in ("flip", "cutout", "colour", "noise", "zoom")])
+@pytest.mark.parametrize(
+    "name", [n for n in CHANGING if n not in ("flip", "cutout", "colour", "noise", "shift", "zoom")]
+)
 def test_what_only_spoils_details_keeps_the_mean_colour(name):
     """Channels in the wrong order, or levels clipped to the studio range, would show here."""
     crops = smooth_crops(4, 64)
@@ -152,7 +154,7 @@ def test_mixup_draws_a_permutation_and_leaves_the_others_alone():
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ("heavy", "unknown augmentation 'heavy'. Known: blur, colour, .*, noise, none, recompress, resize, standard"),
+        ("heavy", "unknown augmentation 'heavy'. Known: blur, colour, .*, noise, none, recompress, resize, shift, standard"),
         ("flip,jpg:0.1", "unknown augmentation 'jpg'. Did you mean 'jpeg'"),
         ("", "unknown augmentation ''"),
         ("flip,", "unknown augmentation ''"),
@@ -187,6 +189,17 @@ def test_training_on_mixed_and_recompressed_crops_repeats_bit_for_bit(store_path
         assert np.isfinite(runs[0].history[0]["loss"])
         made[spec] = digest(runs[0].state)
     assert len(set(made.values())) == 3
+
+
+def test_shift_moves_whole_pixels_at_most_8_percent_of_the_sides():
+    crop = smooth_crops(1, 50)
+    framed = np.pad(crop[0], ((4, 4), (4, 4), (0, 0)), mode="reflect")
+    where = {
+        framed[top : top + 50, left : left + 50].tobytes(): (top - 4, left - 4) for top in range(9) for left in range(9)
+    }
+    rng = np.random.default_rng(0)
+    found = {where[parse_augmentation("shift:1")(crop.copy(), rng)[0].tobytes()] for _ in range(600)}
+    assert found == set(where.values()) - {(0, 0)}, "each other place is met"
 
 
 def test_zoom_moves_the_face_about_and_changes_its_size():

@@ -258,6 +258,15 @@ def test_cutout_fills_one_rectangle_with_the_mean():
     assert (np.add(corners, sides).max(0) == 40).all()
 
 
+def test_shift_takes_the_places_of_the_cpu():
+    crops = np.random.default_rng(0).integers(0, 256, (1, 25, 50, 3), np.uint8)
+    framed = np.pad(crops[0], ((2, 2), (4, 4), (0, 0)), mode="reflect")
+    where = {framed[top : top + 25, left : left + 50].tobytes() for top in range(5) for left in range(9)}
+    many = np.repeat(crops, 600, 0)
+    found = {crop.tobytes() for crop in array(DeviceAugmentation("shift:1")(tensor(many), 3))}
+    assert found == where - {crops.tobytes()}
+
+
 def test_mixup_on_the_device():
     augmentation = DeviceAugmentation("mixup:0.5,flip:0")
     mix = augmentation.mix(2000, 4, CPU)

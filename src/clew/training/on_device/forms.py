@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clew.datasets.blending.transforms import LUMA
-from clew.training.augmentations import blur, colour, cutout, jpeg, noise, resize
+from clew.training.augmentations import blur, colour, cutout, jpeg, noise, resize, shift
 from clew.training.on_device import linear
 from clew.training.on_device.jpeg import quantisation, through_jpeg
 
@@ -129,6 +129,20 @@ def _resize(crops: Tensor, numbers: Tensor, generator: torch.Generator) -> Tenso
     return to_levels(linear.softened(crops.float(), numbers, resize.SHARE[1]))
 
 
+def _draw_shift(count: int, shape: Shape, rng: np.random.Generator) -> Numbers:
+    return shift.moves(count, shape, rng).astype(np.float32)
+
+
+def _shift(crops: Tensor, numbers: Tensor, generator: torch.Generator) -> Tensor:
+    for axis in (2, 3):
+        last = crops.shape[axis] - 1
+        at = torch.arange(last + 1, device=crops.device) + numbers[:, axis - 2, None].long()
+        mirrored = last - (last - at.abs()).abs()
+        spread = mirrored[:, None, :, None] if axis == 2 else mirrored[:, None, None, :]
+        crops = crops.gather(axis, spread.expand_as(crops))
+    return crops
+
+
 FORMS: dict[str, Form] = {
     "flip": Form(_draw_nothing, _flip),
     "jpeg": Form(_draw_jpeg, _jpeg),
@@ -137,4 +151,5 @@ FORMS: dict[str, Form] = {
     "colour": Form(_draw_colour, _colour),
     "cutout": Form(_draw_cutout, _cutout),
     "resize": Form(_draw_resize, _resize),
+    "shift": Form(_draw_shift, _shift),
 }
