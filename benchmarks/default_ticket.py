@@ -26,10 +26,10 @@ AS_CUT = {
 FOUND = {"of128d": AS_CUT["of128"], "stylegan128d": AS_CUT["stylegan128"]}
 SOURCES = ("of128", "of128d", "dfdc128", "stylegan128", "stylegan128d")
 SCAN = ["--faces", "dlib", "--scale", "1.3"]
-SEARCH = ["--detector", "cnn5", "--size", "64", "--method", "one-shot", "--sparsity", "0.5,0.8,0.9,0.95"]
-SEARCH += ["--seeds", "1", "--epochs", "10", "--batch-size", "32", "--lr", "3e-3", "--precision", "bf16"]
+SEARCH = ["--detector", "cnn5", "--size", "64", "--method", "one-shot", "--sparsity", "0.5,0.8,0.95"]
+SEARCH += ["--seeds", "1", "--epochs", "18", "--batch-size", "32", "--lr", "3e-3", "--precision", "bf16"]
 SEARCH += ["--memory-format", "channels-last", "--threads", "2", "--workers", "1"]
-SEARCH += ["--augment", "flip,zoom:0.3,jpeg:0.15", "--balance", "class"]
+SEARCH += ["--augment", "flip,shift:0.5", "--balance", "class"]
 LEAST, MOST_BYTES = 0.5, 3 * 10**6  # sparsity and size of the ticket; a larger file is rounded to 16 bits
 
 

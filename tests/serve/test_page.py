@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 from dataclasses import replace
 
 import axe
@@ -20,9 +18,6 @@ from clew.serve.limits import Limits
 from clew.serve.page import page_files
 from clew.tickets.file import read_ticket, write_ticket
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 STATUS = "Failed to load resource: the server responded with a status of 4"  # Chromium's own line on a refusal
 NAME = "<img src=x onerror=alert(1)>.jpg"
@@ -45,17 +40,6 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(server):
     return f"http://127.0.0.1:{server.port}/"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: the program chromium, or its path in CHROMIUM")
-    with playwright.sync_playwright() as api:
-        chromium = api.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

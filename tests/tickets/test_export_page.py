@@ -6,7 +6,6 @@ import base64
 import functools
 import http.server
 import os
-import shutil
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,9 +23,6 @@ from clew.tickets.exporting.web_runtime import VARIABLE
 from clew.tickets.ticket import load_ticket
 
 RUNTIME = Path(os.environ.get(VARIABLE) or usual_folder() / f"{PACKAGE}-{VERSION}")  # the user's, asked for at import
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]  # fmt: skip
 NEAR = 1e-3
 SCORED = "#value:not([value=''])"
 
@@ -37,17 +33,6 @@ class Opened(NamedTuple):
     page: Any
     console: list[str]
     asked: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: the program chromium, or its path in CHROMIUM")
-    with playwright.sync_playwright() as api:
-        chromium = api.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

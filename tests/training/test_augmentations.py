@@ -154,7 +154,10 @@ def test_mixup_draws_a_permutation_and_leaves_the_others_alone():
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ("heavy", "unknown augmentation 'heavy'. Known: blur, colour, .*, noise, none, recompress, resize, shift, standard"),
+        (
+            "heavy",
+            "unknown augmentation 'heavy'. Known: blur, colour, .*, noise, none, recompress, resize, shift, standard",
+        ),
         ("flip,jpg:0.1", "unknown augmentation 'jpg'. Did you mean 'jpeg'"),
         ("", "unknown augmentation ''"),
         ("flip,", "unknown augmentation ''"),
