@@ -5,7 +5,7 @@
 DATA holds openforensics-crops/, dfdc-crops/ and stylegan-crops/, as their publishers lay them out. Every step is a
 command of Clew, printed before it runs; one whose result is there is left out, and one that was stopped goes on. The
 ticket is the level of at least half sparsity with the highest validation AUC, as a mean over the sources; the test
-parts are read for the cards alone. OUT/packaged is what lies in src/clew/packaged. On two free cores: about half an hour.
+parts are read for the cards alone. OUT/packaged is what lies in src/clew/packaged. On two free cores: half an hour.
 """
 
 from __future__ import annotations
