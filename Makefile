@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE =  # the many processes of tests and searches find their modules compiled
 
 .PHONY: demo test lint light bench setup clean
 

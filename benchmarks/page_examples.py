@@ -23,7 +23,7 @@ SEED = 5
 EXAMPLES = [  # file, its picture on the page, what truth.csv says of it, where it is drawn
     ("face.jpg", "face.jpg", "A drawn person", "crowd/Images/Test-Challenge/0000000006.jpg"),
     ("forged.jpg", "forged.jpg", "A drawn face, forged", "faces/Test/Fake/p00007-1.jpg"),
-    ("three.jpg", "three.jpg", "Three drawn people, one of them forged", "crowd/Images/Train/0000000001.jpg"),
+    ("three.jpg", "three.jpg", "Three drawn people, one of them forged", "crowd/Images/Train/0000000007.jpg"),
     ("video.mp4", "video.jpg", "A drawn video, forged",
      "videos/manipulated_sequences/NeuralTextures/c23/videos/002_004.mp4"),
 ]  # fmt: skip

@@ -149,17 +149,20 @@ def test_the_timeline_marks_what_counts_what_does_not_and_why():
 def test_thresholds_are_told_with_their_counts_and_limits():
     told = [line.replace("\N{NO-BREAK SPACE}", " ") for line in operating_words(POINT)]
     assert told[0] == (
-        "A video is called fake from a probability of 0.710 on. Where that was measured, it called 2 of 40 real videos "
-        "(5 %; at most 14.9 %) and 30 of 40 fake videos (75 %; at least 62.4 %)."
+        "A video is called fake from a probability of 0.710 on. Where that was measured, it called 5 % of 40 "
+        "real videos (at most 14.9 %) and 75 % of 40 fake videos (at least 62.4 %) fake."
     )
     assert told[1] == (
-        "A video is called real up to a probability of 0.220. Where that was measured, it called 1 of 40 fake videos "
-        "(2.5 %; at most 11.3 %) and 24 of 40 real videos (60 %; at least 47 %). There were too few to show that at most "
-        "5 % are wrong."
+        "A video is called real up to a probability of 0.220. Where that was measured, it called 2.5 % of 40 "
+        "fake videos (at most 11.3 %) and 60 % of 40 real videos (at least 47 %) real. There were too few to show that "
+        "at most 5 % are wrong."
     )
     clustered = operating_words({**POINT, "fake": {**FAKE, "effective": 10.0}})[0].replace("\N{NO-BREAK SPACE}", " ")
     assert wilson(0.75, 10, False) == pytest.approx(0.48998, abs=1e-5)
-    assert "75 %; at least 49 %" in clustered  # 40 fakes of 10 clusters are but 10
+    assert "75 % of 40 fake videos (at least 49 %)" in clustered  # 40 fakes of 10 clusters are but 10
+    pictures = operating_words({**POINT, "measured_on": "picture"})[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert pictures.startswith("A video is called fake")
+    assert "5 % of 40 real pictures" in pictures
     assert "no operating point" in operating_words(None)[0]
     assert "no threshold at which anything is called real" in operating_words({**POINT, "real": None})[1]
 

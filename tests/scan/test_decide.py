@@ -122,7 +122,18 @@ def test_thresholds_of_a_header():
     levels = levels_of(header)
     assert (levels["video"].fake, levels["video"].real) == (0.7, 0.2)
     assert (levels["picture"].fake, levels["picture"].real) == (0.7, None)
-    assert levels["video"].as_dict() == {"level": "video", "fake": POINT, "real": {"threshold": 0.2}}
+    assert levels["video"].as_dict() == {
+        "level": "video", "measured_on": "video", "fake": POINT, "real": {"threshold": 0.2},
+    }  # fmt: skip
+
+
+def test_a_threshold_for_videos_that_was_measured_on_pictures_says_so():
+    point = {"fpr": 0.05, "picture": POINT, "video": POINT}
+    assert {name: level.measured_on for name, level in levels_of({"operating_point": point}).items()} == {
+        "picture": "picture", "video": "video",
+    }  # fmt: skip
+    levels = levels_of({"operating_point": {**point, "videos": 0}})
+    assert levels["video"].as_dict()["measured_on"] == levels["picture"].measured_on == "picture"
 
 
 def test_a_threshold_that_calls_nothing_real_is_one():

@@ -128,7 +128,12 @@ def test_a_picture_says_who_where_and_what_it_rests_on(ready, picture, ticket_pa
     assert found.probability == person.probability == face.probability
     assert (found.ticket["hash"], found.ticket["form"]) == (ready.runtime.ticket.hash, "sparse")
     assert found.ticket["version"] == clew.__version__
-    assert found.operating_point == {"level": "picture", "fake": POINT, "real": {"threshold": 0.25}}
+    assert found.operating_point == {
+        "level": "picture",
+        "measured_on": "picture",
+        "fake": POINT,
+        "real": {"threshold": 0.25},
+    }
     chosen = {"faces": "dlib", "scale": 1.3, "size": 48, "finder": ready.finder.version, "form": "sparse"}
     assert (found.settings, found.sampling) == (chosen, {})
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["verdict"] == found.verdict

@@ -124,8 +124,8 @@ def test_a_dropped_picture_is_judged_in_words(page, server):
         "Probability of fake 0.93. Up to 0.25 is called real."
     )
     told = page.inner_text("#rates").replace("\u00a0", " ")
-    assert "it called 9 of 200 real pictures (4.5 %, with 95 % confidence at most 13.4 %)" in told
-    assert "280 of 400 fake pictures (70.0 %, with 95 % confidence at least 58.5 %) fake." in told
+    assert "it called 4.5 % of 200 real pictures (with 95 % confidence at most 13.4 %)" in told
+    assert "70.0 % of 400 fake pictures (with 95 % confidence at least 58.5 %) fake." in told
     assert "ab" * 32 in page.inner_text("#facts")
     page.wait_for_selector("#heat-switch:not([hidden])")
     assert hottest(page, "#persons canvas") == 15  # of the sparsest, which scans where no ticket is named

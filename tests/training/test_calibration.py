@@ -427,7 +427,7 @@ def test_pictures_and_videos_have_a_point_each() -> None:
     prob = [0.1, 0.9, 0.3, 0.2, 0.6, 1.0]
     videos = ["r", "r", "", "", "f", "f"]
     found = operating_points(labels, prob, videos, ["a", "a", "b", "c", "a", "a"], 0.4)
-    assert found["fpr"] == 0.4
+    assert (found["fpr"], found["videos"]) == (0.4, 2)
     # pictures: one of 4 reals may be called fake, 0.3 may not; videos: 0.5, 0.3, 0.2 against 0.8
     assert (found["picture"]["threshold"], found["picture"]["fpr"]) == pytest.approx((0.45, 0.25))
     assert found["picture"]["effective"] == pytest.approx(16 / 6)

@@ -74,7 +74,7 @@ def test_points_of_pictures_and_of_videos_go_through_json() -> None:
     videos = ["v", "v", "w", "w", "x", "x", "y", "y"]
     clusters = [f"s\n{name}" for name in videos]
     found = json.loads(json.dumps(all_points(labels, prob, videos, clusters, ["s"] * 8, 0.05, 0.05)))
-    assert (found["picture"]["reals"], found["video"]["reals"]) == (4, 2)
+    assert (found["picture"]["reals"], found["video"]["reals"], found["videos"]) == (4, 2, 4)
     # means of videos: 0.2 and 0.2 against 0.65 and 0.8, so that the points cross and meet
     assert found["video"]["threshold"] == pytest.approx(found["real"]["video"]["threshold"])
     assert 0.2 < found["video"]["threshold"] < 0.65

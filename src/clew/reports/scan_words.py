@@ -48,10 +48,11 @@ def operating_words(point: Mapping[str, Any] | None) -> list[str]:
     if not point or not isinstance(point.get("fake"), Mapping):
         return ["The ticket carries no operating point: nothing it says can be called fake or real."]
     noun = str(point.get("level", "picture"))
-    told = [_side(point["fake"], noun, "fake", "real", ("fpr", "reals"), ("tpr", "fakes"))]
+    nouns = noun, str(point.get("measured_on", noun))
+    told = [_side(point["fake"], nouns, "fake", "real", ("fpr", "reals"), ("tpr", "fakes"))]
     real = point.get("real")
     if isinstance(real, Mapping):
-        told.append(_side(real, noun, "real", "fake", ("fnr", "fakes"), ("tnr", "reals")))
+        told.append(_side(real, nouns, "real", "fake", ("fnr", "fakes"), ("tnr", "reals")))
         told.append("Between the two the finding is inconclusive.")
     else:
         told.append("It states no threshold at which anything is called real.")
@@ -59,31 +60,37 @@ def operating_words(point: Mapping[str, Any] | None) -> list[str]:
 
 
 def _side(
-    found: Mapping[str, Any], noun: str, name: str, other: str, wrong: tuple[str, str], right: tuple[str, str]
+    found: Mapping[str, Any],
+    nouns: tuple[str, str],
+    name: str,
+    other: str,
+    wrong: tuple[str, str],
+    right: tuple[str, str],
 ) -> str:
-    """One threshold: `wrong` and `right` name a rate and the count that it is of."""
+    """One threshold: `nouns` what is judged and what it was measured on; `wrong` and `right`: a rate and its count."""
+    noun, measured_on = nouns
     edge = "from" if name == "fake" else "up to"
     on = " on" if name == "fake" else ""
     told = f"A {noun} is called {name} {edge} a probability of {number(found.get('threshold'), 3)}{on}."
     if found.get(wrong[0]) is None:
         return told
-    told += f" Where that was measured, it called {_rate(found, wrong, other, noun, upper=True)}"
+    told += f" Where that was measured, it called {_rate(found, wrong, other, measured_on, upper=True)}"
     if found.get(right[0]) is not None:
-        told += f" and {_rate(found, right, name, noun, upper=False)}"
-    told += "."
+        told += f" and {_rate(found, right, name, measured_on, upper=False)}"
+    told += f" {name}."
     if found.get("resolved") is False:
         told += f" There were too few to show that at most {percent(float(found['asked']), 2)} are wrong."
     return told
 
 
 def _rate(found: Mapping[str, Any], which: tuple[str, str], of: str, noun: str, upper: bool) -> str:
-    """`3 of 40 real videos (7.5 %, at most 18.3 %)`: the limit is one-sided, 95 %."""
+    """`7.5 % of 40 real videos (at most 18.3 %)`: a mean over sources, and its one-sided limit of 95 %."""
     rate, count = float(found[which[0]]), int(found.get(which[1], 0))
     known = found.get(f"{which[0]}_high") if upper else found.get(f"{which[0]}_low")
     independent = min(float(found.get("effective") or count), count)  # fakes come of the same clusters as the reals
     limit = float(known) if known is not None else wilson(rate, independent, upper)
     side = "at most" if upper else "at least"
-    return f"{whole(round(rate * count))} of {whole(count)} {of} {noun}s ({percent(rate)}; {side} {percent(limit)})"
+    return f"{percent(rate)} of {whole(count)} {of} {noun}s ({side} {percent(limit)})"
 
 
 def wilson(rate: float, count: float, upper: bool) -> float:

@@ -72,9 +72,9 @@ class Finding:
     `file`: {"sha256", "bytes"}; `media`: what a picture or video holds: {"width", "height"} and, of a video, {"frames",
     "fps", "duration_s", "codec", "damage"}; `sampling`: {"frames": [index], "wanted", "unreadable": [[index, why]]};
     `ticket`: {"name", "hash", "detector", "protocol", "version" (of Clew), "form"}; `operating_point`: {"level"
-    (picture or video), "fake": {...}, "real": {...}} as the ticket carries them, None where it has none; `provenance`:
-    what the file says of its own origin (see `clew.scan.provenance`); `settings`: what changes a finding; `command`:
-    what makes this finding again.
+    (picture or video), "measured_on" (the same), "fake": {...}, "real": {...}} as the ticket carries them,
+    None where it has none; `provenance`: what the file says of its own origin (see `clew.scan.provenance`); `settings`:
+    what changes a finding; `command`: what makes this finding again.
     """
 
     path: str

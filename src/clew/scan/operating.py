@@ -18,18 +18,21 @@ class Level:
 
     A calibrated probability of at least `fake` is fake, else one of at most `real` is real; None where the ticket has
     no such threshold. `told` is {"fake", "real"}: each with what was measured at it, or None.
+    `measured_on`: single pictures, or videos where the ticket had any.
     """
 
     name: LevelName
     fake: float | None = None
     real: float | None = None
     told: Mapping[str, Any] | None = None
+    measured_on: LevelName = "picture"
 
     def as_dict(self) -> dict[str, Any] | None:
         """As it stands in a finding; None where the ticket has no threshold."""
         if self.told is None:
             return None
-        return {"level": self.name, "fake": self.told["fake"], "real": self.told["real"]}
+        measured = {"measured_on": self.measured_on, "fake": self.told["fake"], "real": self.told["real"]}
+        return {"level": self.name, **measured}
 
 
 def levels_of(header: Mapping[str, Any]) -> dict[str, Level]:
@@ -37,14 +40,17 @@ def levels_of(header: Mapping[str, Any]) -> dict[str, Level]:
     point = header.get("operating_point")
     found = point if isinstance(point, Mapping) else {}
     reals = found.get("real")
-    return {name: _level(name, found.get(name), _part(reals, name)) for name in LEVELS}
+    had_videos = found.get("videos", 1) != 0  # older tickets do not tell
+    return {name: _level(name, found.get(name), _part(reals, name), had_videos) for name in LEVELS}
 
 
-def _level(name: LevelName, fake: Any, real: Any) -> Level:
+def _level(name: LevelName, fake: Any, real: Any, had_videos: bool) -> Level:
     told = {"fake": _measured(fake), "real": _measured(real)}
+    measured_on: LevelName = name if had_videos else "picture"
     if told["fake"] is None:
-        return Level(name)
-    return Level(name, told["fake"]["threshold"], told["real"]["threshold"] if told["real"] else None, told)
+        return Level(name, measured_on=measured_on)
+    threshold = told["real"]["threshold"] if told["real"] else None
+    return Level(name, told["fake"]["threshold"], threshold, told, measured_on)
 
 
 def _part(found: Any, name: str) -> Any:

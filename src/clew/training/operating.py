@@ -127,16 +127,23 @@ def point_at(
 def operating_points(
     labels: npt.ArrayLike, prob: npt.ArrayLike, videos: Sequence[str], clusters: Sequence[str], fpr: float
 ) -> dict[str, Any]:
-    """{"fpr", "picture", "video"}: an operating point for single pictures, and one for the mean of a video's.
+    """{"fpr", "videos", "picture", "video"}: an operating point for single pictures, and one for the mean of a video's.
 
-    `videos` (N,) and `clusters` (N,) as for `metrics.per_video`; for JSON.
+    `videos` (N,) and `clusters` (N,) as for `metrics.per_video`; told is how many there are: where there are none, both
+    points are those of pictures. For JSON.
     """
     by_video = per_video(labels, prob, videos, clusters)
     return {
         "fpr": float(fpr),
+        "videos": named(videos),
         "picture": operating_point(labels, prob, fpr, clusters).as_dict(),
         "video": operating_point(by_video.labels, by_video.scores, fpr, by_video.clusters).as_dict(),
     }
+
+
+def named(videos: Sequence[str]) -> int:
+    """How many videos there are: lone pictures, the empty string, are none."""
+    return len(set(videos) - {""})
 
 
 def _threshold(reals: Array, values: Array, fpr: float, weights: Array | None) -> float:

@@ -13,7 +13,7 @@ from clew.base.errors import ClewError
 from clew.training.calibration import source_weights
 from clew.training.checked_fields import COUNT, MOST, Number, checked_fields
 from clew.training.metrics import per_video
-from clew.training.operating import NOISE, RATE, OperatingPoint, operating_point, point_at
+from clew.training.operating import NOISE, RATE, OperatingPoint, named, operating_point, point_at
 from clew.training.reliability import checked_probabilities
 
 FIELDS: dict[str, Number | type[bool]] = {
@@ -98,10 +98,10 @@ def all_points(
     fpr: float,
     fnr: float,
 ) -> dict[str, Any]:
-    """{"fpr", "picture", "video", "real": {"picture", "video"}}: both points, for pictures and for means of videos.
+    """{"fpr", "videos", "picture", "video", "real": {"picture", "video"}}: both, of pictures and means of videos.
 
     `videos` and `clusters` (N,) as for `metrics.per_video`, told apart by their source already; `sources` (N,) weigh
-    equally among the reals and among the fakes. For JSON.
+    equally among the reals and among the fakes. For JSON; `videos` there as in `operating_points`.
     """
     by_video = per_video(labels, prob, videos, clusters)
     source_of = dict(zip(clusters, sources, strict=True))
@@ -109,7 +109,7 @@ def all_points(
         "picture": (labels, prob, list(clusters), list(sources)),
         "video": (by_video.labels, by_video.scores, list(by_video.clusters), [source_of[c] for c in by_video.clusters]),
     }
-    found: dict[str, Any] = {"fpr": float(fpr), "real": {}}
+    found: dict[str, Any] = {"fpr": float(fpr), "videos": named(videos), "real": {}}
     for name, (truth, values, groups, names) in units.items():
         rows = Scored(np.asarray(truth), np.asarray(values), groups, source_weights(truth, names))
         fake, real = both_points(rows, fpr, fnr)

@@ -9,9 +9,10 @@ export function rates(point) {
   if (!point?.fake) {
     return ["The ticket carries no operating point: nothing it says can be called fake or real."];
   }
-  const told = [side(point.fake, point.level, "fake", "real", ["fpr", "reals"], ["tpr", "fakes"])];
+  const nouns = [point.level, point.measured_on ?? point.level]; // what is judged, and what that was measured on
+  const told = [side(point.fake, nouns, "fake", "real", ["fpr", "reals"], ["tpr", "fakes"])];
   if (point.real) {
-    told.push(side(point.real, point.level, "real", "fake", ["fnr", "fakes"], ["tnr", "reals"]));
+    told.push(side(point.real, nouns, "real", "fake", ["fnr", "fakes"], ["tnr", "reals"]));
     told.push("Between the two the finding is inconclusive. Other kinds of pictures may fare worse than these did.");
   } else {
     told.push("It states no threshold at which anything is called real.");
@@ -19,23 +20,23 @@ export function rates(point) {
   return told;
 }
 
-function side(found, noun, name, other, wrong, right) {
+function side(found, [noun, on], name, other, wrong, right) {
   const edge = name === "fake" ? `from a probability of ${probable(found.threshold, 3)} on` : `up to a probability of ${probable(found.threshold, 3)}`;
   const told = `A ${noun} is called ${name} ${edge}.`;
   if (typeof found[wrong[0]] !== "number") return told;
-  const parts = [rate(found, wrong, other, noun, true)];
-  if (typeof found[right[0]] === "number") parts.push(rate(found, right, name, noun, false));
+  const parts = [rate(found, wrong, other, on, true)];
+  if (typeof found[right[0]] === "number") parts.push(rate(found, right, name, on, false));
   const few = found.resolved === false ? ` There were too few to show that at most ${percent(found.asked)} are wrong.` : "";
   return `${told} Where that was measured, it called ${parts.join(" and ")} ${name}.${few}`;
 }
 
-/** 8 of 178 real pictures (4.5 %, with 95 % confidence at most 13.4 %). */
+/** 4.5 % of 178 real pictures (with 95 % confidence at most 13.4 %): a mean over the sources that were measured. */
 function rate(found, [name, of], kind, noun, upper) {
   const count = found[of] ?? 0;
   const independent = Math.min(found.effective ?? count, count); // pictures of one person are no independent ones
   const limit = found[`${name}_${upper ? "high" : "low"}`] ?? wilson(found[name], independent, upper);
   const bound = `with 95 % confidence at ${upper ? "most" : "least"} ${percent(limit)}`;
-  return `${Math.round(found[name] * count)} of ${counted(count, `${kind} ${noun}`)} (${percent(found[name])}, ${bound})`;
+  return `${percent(found[name])} of ${counted(count, `${kind} ${noun}`)} (${bound})`;
 }
 
 /** The one-sided 95 % limit of a rate found among `count` that are independent (Wilson, JASA 22, 1927). */
