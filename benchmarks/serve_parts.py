@@ -37,7 +37,7 @@ class Running:
 
     def files(self) -> int:
         """The files that it keeps, but for its lock."""
-        return sum(path.is_file() and path.name != "lock" for path in self.temp.rglob("*"))
+        return sum(name != "lock" for _, _, names in os.walk(self.temp) for name in names)  # folders may go meanwhile
 
     def handles(self) -> int:
         """The open files of the server's process."""

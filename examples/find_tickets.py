@@ -13,14 +13,14 @@ from clew.training.settings import TrainSettings
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=30, size=64)
+    write_pictures(out / "people", "folder", people=24, size=64)
     store = clew.crop_dataset(out / "people", "folder", out / "store")
     ladder = clew.find_tickets(
         out / "store",
         out / "ladder",
         detector="cnn5",
         input_size=32,
-        levels=(0.5, 0.8),
+        levels=(0.8,),
         seeds=2,
         training=TrainSettings(epochs=2, lr=2e-3),
     )

@@ -37,11 +37,11 @@ def publish(out: Path) -> Path:
 
 
 def main(out: Path) -> None:
-    write_pictures(out / "people", "folder", people=30, size=64)
+    write_pictures(out / "people", "folder", people=24, size=64)
     clew.crop_dataset(out / "people", "folder", out / "store")
     ticket = clew.import_weights(publish(out), "cnn5", out / "published.safetensors", input_size=64)
     print(f"{ticket.header['source']['form']}, classes {ticket.classes}")
-    found = clew.evaluate(out / "published.safetensors", [out / "store"], corrupt=True, limit=20, out=out / "report")
+    found = clew.evaluate(out / "published.safetensors", [out / "store"], corrupt=True, limit=10, out=out / "report")
     print(found["headline"])
     for change in found["stores"][0]["robustness"]["corruptions"]:
         aucs = ", ".join(f"{level['level']:g}: {level['picture']['auc']['mean']:.2f}" for level in change["levels"])

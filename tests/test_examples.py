@@ -19,7 +19,20 @@ def test_the_main_job_in_python(tmp_path):
 def test_a_detector_of_ones_own(store_path, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "clew.cli.main", "tickets", "find", store_path, "--detector", "own_detector:Small"]
-        + ["--size", "32", "--epochs", "1", "--seeds", "1", "--sparsity", "0.5", "--out", tmp_path / "ladder"],
+        + [
+            "--size",
+            "32",
+            "--epochs",
+            "1",
+            "--seeds",
+            "1",
+            "--sparsity",
+            "0.5",
+            "--method",
+            "one-shot",
+            "--out",
+            tmp_path / "ladder",
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(EXAMPLES)},

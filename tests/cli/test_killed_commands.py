@@ -20,7 +20,7 @@ TESTS = Path(__file__).resolve().parents[1]
 NET = ["--size", "32", "--epochs", "4", "--batch-size", "16", "--lr", "3e-3", *FAST]
 TRAIN = ["train"]
 FIND = ["tickets", "find", "--method", "imp", "--sparsity", "0.5", "--seeds", "1", "--rewind", "step:3"]
-KILLS = {"train": 5, "find": 10}  # tests/training kills a training ten times
+KILLS = {"train": 3, "find": 10}  # tests/training kills a training ten times
 
 # Each try is a process of its own, forked after the imports so that its start costs no time, and killed as a whole; a
 # checkpoint is written after every step.

@@ -15,8 +15,8 @@ from clew.training.settings import TrainSettings
 
 if __name__ == "__main__":
     find_tickets(
-        sys.argv[1], sys.argv[2], detector="meso4", input_size=32, levels=(0.5, 0.8), seeds=2, rewind="step:2",
-        training=TrainSettings(epochs=2, batch_size=8, lr=3e-3), executor=LocalExecutor(2),
+        sys.argv[1], sys.argv[2], detector="meso4", input_size=32, levels=(0.5, 0.8), seeds=1, rewind="step:2",
+        methods=("imp", "random"), training=TrainSettings(epochs=2, batch_size=8, lr=3e-3), executor=LocalExecutor(2),
     )
 """
 KILLS = 2
