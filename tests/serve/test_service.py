@@ -204,6 +204,20 @@ def test_a_job_tells_how_far_it_is(server):
     assert found["finding"]["verdict"] == "real"
 
 
+def test_of_a_scan_that_failed_nothing_more_is_had(server):
+    address = server.job(b"neither a picture nor a video")
+    assert server.ended(address)["state"] == "failed"
+    for method, part in (
+        ("POST", "rescore"),
+        ("GET", "finding.html"),
+        ("GET", "faces/1/0.jpg"),
+        ("GET", "faces/1/0/heatmap.png"),
+    ):
+        found = server.ask(method, f"{address}/{part}")
+        assert (found.status, found.problem) == (409, "not-done")
+        assert found.json["detail"].startswith("the scan ended without a finding: ")
+
+
 def test_a_long_video_goes_on_as_a_job(server):
     found = server.scan(jpeg(b"LONG SLOW"))
     assert (found.status, found.json["state"] in ("queued", "running")) == (202, True)

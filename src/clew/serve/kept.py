@@ -14,7 +14,7 @@ from clew.serve.offered import Offered
 from clew.serve.problems import Problem, declared
 from clew.serve.rescoring import shown_faces
 from clew.serve.schemas import JobDocument, RescoredDocument
-from clew.serve.service import Service, done
+from clew.serve.service import Service, finding_of
 
 MOST_WAIT_S = 30.0
 _JOB = ("no-such-job", "bad-value")
@@ -64,7 +64,7 @@ async def rescore(
 ) -> Any:
     """Score the same faces with another ticket: of the ladder by `level`, or by name."""
     chosen = _ticket(service, job, level, ticket)
-    finding = done(job)
+    finding = finding_of(job)
     said = await service.rescore(job, chosen, heatmaps)
     heats = zip(shown_faces(job, finding), said.pop("heatmaps", []), strict=False)
     told = [{"person": person, "place": place, "cells": cells} for (person, place), cells in heats]

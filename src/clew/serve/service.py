@@ -166,13 +166,13 @@ class Service:
 
     async def rescore(self, job: Job, ticket: Offered, heatmaps: bool) -> dict[str, Any]:
         """Scores a job's crops with another ticket; raises Problem."""
-        finding = done(job)
+        finding = finding_of(job)
         said, _ = await self._ask(rescore_call(job, finding, ticket.name, heatmaps))
         return {key: value for key, value in said.items() if key != "say"}
 
     async def face(self, job: Job, person: int, place: int, heatmap_by: str = "") -> bytes:
         """A kept crop as JPEG, or its heatmap by a ticket as PNG; raises Problem."""
-        done(job)
+        finding_of(job)
         if (person, place) not in job.faces:
             raise Problem("no-such-face", f"no crop of person {person}, face {place} was kept.")
         call = {"do": "crop", "folder": str(job.folder), "at": job.faces.index((person, place))}
@@ -181,7 +181,7 @@ class Service:
 
     async def page(self, job: Job) -> bytes:
         """The finding of a job as one HTML file, as `clew scan --html` writes it; raises Problem."""
-        _, data = await self._ask(page_call(job, done(job)))
+        _, data = await self._ask(page_call(job, finding_of(job)))
         return data
 
     async def _ask(self, call: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -231,6 +231,13 @@ def done(job: Job) -> dict[str, Any]:
     if job.state != "done" or job.finding is None:
         raise Problem("not-done", f"the job is {job.state}: ask again when it is done.")
     return job.finding
+
+
+def finding_of(job: Job) -> dict[str, Any]:
+    """What is asked of a job that has a finding; raises Problem "not-done" where there is none, and never will be."""
+    if job.problem is not None:
+        raise Problem("not-done", f"the scan ended without a finding: {job.problem.detail}")
+    return done(job)
 
 
 def _facts(said: Mapping[str, Any]) -> dict[str, Any]:
