@@ -16,8 +16,8 @@ $(VENV)/.done: pyproject.toml constraints.txt
 demo: setup  ## the main job on embedded data: search, verdict, report
 	$(BIN)/clew demo
 
-test: setup  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup  ## all tests, in two processes of one thread each: more would wait for one another
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types, import order
 	$(BIN)/ruff check --no-cache .
