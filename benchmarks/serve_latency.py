@@ -9,20 +9,18 @@ bare scan's median. `score` is the time of the network alone, for one crop.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from clew.scan.one_file import scan_file
 from clew.scan.settings import ScanSettings
 from clew.scan.ticket import ready_ticket
-from serve_parts import form, posted, running
+from serve_parts import form, posted, questions, running
 
 CLIENTS = 8
 
@@ -49,13 +47,8 @@ def told(seconds: list[float], bare: float) -> dict[str, float]:
 
 def main() -> None:
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("--ticket", type=Path, required=True)
-    parser.add_argument("--form", default="sparse")
-    parser.add_argument("--faces", default="auto")
+    parser = questions(__doc__)
     parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     settings = ScanSettings(faces=asked.faces, form=asked.form, threads=1)
     ready = ready_ticket(asked.ticket, settings)

@@ -9,7 +9,6 @@ alone, a bad one by a 4xx.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import io
 import json
@@ -21,12 +20,11 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from serve_parts import BOUNDARY, Reply, Running, form, posted, running
+from serve_parts import BOUNDARY, Reply, Running, form, posted, questions, running
 
 EVERY_S = 10.0
 CLIENTS = 4
@@ -84,23 +82,22 @@ def bad_files(good: bytes) -> list[tuple[str, bytes]]:
 def endless(port: int) -> Reply:
     """A stream that does not end."""
     head, headers = form(b"")
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as link:
-        link.sendall(_head("Transfer-Encoding: chunked", headers))
-        link.sendall(_chunk(head[: head.index(b"\r\n\r\n") + 4]))
-        stop = threading.Event()
-        threading.Thread(target=_pour, args=(link, stop), daemon=True).start()
-        reply = _reply(link)
-        stop.set()
-        return reply
+    begun = _head("Transfer-Encoding: chunked", headers) + _chunk(head[: head.index(b"\r\n\r\n") + 4])
+    return _streamed(port, begun, _pour)
 
 
 def trickle(port: int) -> Reply:
     """A stream of a byte a second."""
     _, headers = form(b"")
+    return _streamed(port, _head("Content-Length: 100000", headers) + f"--{BOUNDARY}\r\n".encode(), _drip)
+
+
+def _streamed(port: int, begun: bytes, go_on: Callable[[socket.socket, threading.Event], None]) -> Reply:
+    """The answer to a request that goes on until there is one."""
     with socket.create_connection(("127.0.0.1", port), timeout=120) as link:
-        link.sendall(_head("Content-Length: 100000", headers) + f"--{BOUNDARY}\r\n".encode())
+        link.sendall(begun)
         stop = threading.Event()
-        threading.Thread(target=_drip, args=(link, stop), daemon=True).start()
+        threading.Thread(target=go_on, args=(link, stop), daemon=True).start()
         reply = _reply(link)
         stop.set()
         return reply
@@ -239,15 +236,10 @@ def steady(server: Running, good: bytes, minutes: float) -> list[dict[str, float
 
 def main() -> None:
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("--ticket", type=Path, required=True)
-    parser.add_argument("--form", default="sparse")
-    parser.add_argument("--faces", default="auto")
+    parser = questions(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--hostile", type=int, default=200, help="uploads at once; 0: none")
     parser.add_argument("--kept", type=float, default=20.0, help="seconds that finished jobs are kept")
-    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     good = asked.picture.read_bytes()
     options = ["--ticket", str(asked.ticket), "--form", asked.form, "--faces", asked.faces]

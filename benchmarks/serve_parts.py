@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
@@ -16,6 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOUNDARY = "clewboundary"
+
+
+def questions(about: str) -> argparse.ArgumentParser:
+    """The options that both have; `about` their documentation."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--ticket", type=Path, required=True)
+    parser.add_argument("--form", default="sparse")
+    parser.add_argument("--faces", default="auto")
+    parser.add_argument("--out", type=Path)
+    return parser
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from clew.serve.service import Service, finding_of
 
 MOST_WAIT_S = 30.0
 _JOB = ("no-such-job", "bad-value")
-_ENDED = ("not-done", "cancelled", "worker-lost", "shutting-down", "too-much-work", "broke-the-decoder")
+_ENDED = ("not-done", "worker-lost", "shutting-down", "too-much-work", "broke-the-decoder")
 _FACE = (*_JOB, *_ENDED, "no-such-face", "not-ready")
 
 Number = Annotated[int, Path(ge=0, le=10**9)]
